@@ -1,0 +1,142 @@
+"""Cal-QL (Nakamoto et al., NeurIPS 2023, arXiv 2303.05479), and CQL as its uncalibrated case."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from calql_vision.agents.soft import SampledActions, SoftAgent, SoftConfig
+from calql_vision.losses import temporal_difference_loss
+from calql_vision.types import FeatureBatch, Metrics
+
+
+@dataclass
+class CalQLConfig(SoftConfig):
+    """The conservative term's options, as in the official code."""
+
+    name: str = "cal_ql"
+    calibrated: bool = True  # false: CQL
+    penalty_weight: float = 1.0  # alpha in the paper
+    importance_sampling: bool = True  # log-sum-exp over actions weighted by 1 / density
+    log_sum_exp_temperature: float = 1.0
+    clip_min: float | None = None  # of the gap between log-sum-exp and Q(data)
+    clip_max: float | None = None
+    lagrange: bool = False  # learn a factor of the penalty that holds the gap at ...
+    target_action_gap: float = 1.0
+
+
+@dataclass(frozen=True)
+class ConservativeActions(SampledActions):
+    """The three sets that the penalty pushes down, all evaluated at s. Each [B, N, A], [B, N]."""
+
+    random: Tensor
+    current: Tensor  # from the policy at s
+    current_log_prob: Tensor
+    next: Tensor  # from the policy at s'
+    next_log_prob: Tensor
+
+
+def calibrate(q: Tensor, return_to_go: Tensor) -> Tensor:
+    """The paper's one new idea: never push Q(s, a) below the behaviour policy's return."""
+    return torch.maximum(q, return_to_go[:, None])
+
+
+class CalQL(SoftAgent):
+    """SAC whose critics are pushed down on the policy's actions, but not below the returns."""
+
+    config: CalQLConfig
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if self.config.lagrange:
+            self.log_lagrange = nn.Parameter(torch.tensor(1.0, device=self.device))
+            self.add_optimizer("lagrange", [self.log_lagrange], self.config.critic_lr)
+
+    def sample_actions(self, batch: FeatureBatch) -> ConservativeActions:
+        sampled = super().sample_actions(batch)
+        size = (len(batch.action), self.config.n_actions, self.action_dim)
+        random = torch.rand(size, generator=self.generator, device=self.device) * 2 - 1
+        with torch.no_grad():
+            current = self.actor(batch.actor_features).sample(self.randn(*size))
+            following = self.actor(batch.next_actor_features).sample(self.randn(*size))
+        return ConservativeActions(*vars(sampled).values(), random, *current, *following)
+
+    def critic_losses(
+        self, batch: FeatureBatch, samples: ConservativeActions
+    ) -> tuple[dict[str, Tensor], Metrics]:
+        q_data, q_random, q_current, q_next = self._evaluate(batch, samples)
+        td_loss = temporal_difference_loss(q_data, self.td_target(batch, samples))
+        metrics = {
+            "td_loss": td_loss.detach(),
+            "q_data": q_data.detach().mean(),
+            "q_random": q_random.detach().mean(),
+            "return_to_go": batch.return_to_go.mean(),
+            **bound_rates(torch.cat([q_current, q_next], dim=-1).detach(), batch),
+        }
+        if self.config.calibrated:
+            q_current = calibrate(q_current, batch.return_to_go)
+            q_next = calibrate(q_next, batch.return_to_go)
+        gap = self.conservative_gap(samples, q_data, q_random, q_current, q_next)
+        losses, penalty = self._weigh(gap)
+        metrics["penalty"] = penalty.detach()
+        return losses | {"critic": td_loss + penalty}, metrics
+
+    def _evaluate(self, batch: FeatureBatch, samples: ConservativeActions) -> tuple[Tensor, ...]:
+        """Q of data [E, B] and of the three sampled sets [E, B, N], in one pass at s."""
+        actions = torch.cat(
+            [batch.action[:, None], samples.random, samples.current, samples.next], dim=1
+        )
+        count = self.config.n_actions
+        q_data, *sampled = self.critic(batch.features, actions).split([1, count, count, count], -1)
+        return q_data.squeeze(-1), *sampled
+
+    def conservative_gap(
+        self,
+        samples: ConservativeActions,
+        q_data: Tensor,
+        q_random: Tensor,
+        q_current: Tensor,
+        q_next: Tensor,
+    ) -> Tensor:
+        """How far the log-sum-exp over sampled actions stands above Q(data): [E].
+
+        CQL(H), arXiv 2006.04779, equation 4 and appendix F (importance sampling).
+        """
+        config = self.config
+        if config.importance_sampling:
+            q_random = q_random - self.action_dim * math.log(0.5)
+            q_current = q_current - samples.current_log_prob
+            q_next = q_next - samples.next_log_prob
+        sampled = [q_random, q_next, q_current]
+        if not config.importance_sampling:
+            sampled.append(q_data[..., None])
+        scaled = torch.cat(sampled, dim=-1) / config.log_sum_exp_temperature
+        gap = scaled.logsumexp(-1) * config.log_sum_exp_temperature - q_data
+        if config.clip_min is not None or config.clip_max is not None:
+            gap = gap.clamp(config.clip_min, config.clip_max)
+        return gap.mean(-1)
+
+    def _weigh(self, gap: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """The penalty (summed over critics), and the Lagrange factor's loss where it is learnt."""
+        weight = self.config.penalty_weight
+        if not self.config.lagrange:
+            return {}, weight * gap.sum()
+        factor = self.log_lagrange.exp().clamp(0.0, 1e6)
+        excess = weight * (gap - self.config.target_action_gap)
+        loss = -(factor * excess.detach()).mean()
+        return {"lagrange": loss}, (factor.detach() * excess).sum()
+
+
+def bound_rates(q_policy: Tensor, batch: FeatureBatch) -> Metrics:
+    """Share of policy actions whose Q [E, B, M] is below the return-to-go, before bounding.
+
+    Over all transitions, and over those of successful episodes alone: the floor of a failed
+    sparse episode is the lowest possible return and says nothing of calibration.
+    """
+    below = (q_policy < batch.return_to_go[:, None]).float().mean(dim=(0, 2))
+    succeeded = batch.success.float()
+    return {
+        "bound_rate": below.mean(),
+        "bound_rate_success": (below * succeeded).sum() / succeeded.sum().clamp(min=1),
+    }

@@ -1,0 +1,136 @@
+"""Networks on features: a batched ensemble of critics and a tanh-Gaussian actor."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class EnsembleLinear(nn.Module):
+    """E linear layers as one batched product: [E, B, in] -> [E, B, out]."""
+
+    def __init__(self, ensemble: int, inputs: int, outputs: int, bias: bool = True):
+        super().__init__()
+        bound = 1 / math.sqrt(inputs)  # the same law as nn.Linear
+        self.weight = nn.Parameter(torch.empty(ensemble, inputs, outputs).uniform_(-bound, bound))
+        self.bias = (
+            nn.Parameter(torch.empty(ensemble, 1, outputs).uniform_(-bound, bound))
+            if bias
+            else None
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.bias is None:
+            return torch.bmm(x, self.weight)
+        return torch.baddbmm(self.bias, x, self.weight)
+
+
+class EnsembleLayerNorm(nn.Module):
+    """LayerNorm over the last axis with weights of its own for every member."""
+
+    def __init__(self, ensemble: int, width: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(ensemble, 1, width))
+        self.bias = nn.Parameter(torch.zeros(ensemble, 1, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.addcmul(self.bias, F.layer_norm(x, x.shape[-1:]), self.weight)
+
+
+class EnsembleCritic(nn.Module):
+    """Q_1..Q_E(s, a) for one or many actions per state, all members at once.
+
+    The first layer splits into a part for features and a part for actions, so that the features'
+    product is computed once per state and tiled over the actions, however many they are.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        actions: int,
+        hidden: Sequence[int] = (256, 256),
+        ensemble: int = 2,
+        layer_norm: bool = False,
+    ):
+        super().__init__()
+        self.ensemble = ensemble
+        self.from_features = EnsembleLinear(ensemble, features, hidden[0])
+        self.from_actions = EnsembleLinear(ensemble, actions, hidden[0], bias=False)
+        bound = 1 / math.sqrt(features + actions)
+        for parameter in (*self.from_features.parameters(), *self.from_actions.parameters()):
+            nn.init.uniform_(parameter, -bound, bound)
+        self.norms = nn.ModuleList(
+            EnsembleLayerNorm(ensemble, width) if layer_norm else nn.Identity() for width in hidden
+        )
+        self.layers = nn.ModuleList(
+            EnsembleLinear(ensemble, *widths) for widths in pairwise(hidden)
+        )
+        self.head = EnsembleLinear(ensemble, hidden[-1], 1)
+
+    def forward(self, features: Tensor, actions: Tensor) -> Tensor:
+        """features [B, D], actions [B, N, A] -> [E, B, N]; actions [B, A] -> [E, B]."""
+        if actions.ndim == 2:
+            return self(features, actions.unsqueeze(1)).squeeze(-1)
+        batch, count, _ = actions.shape
+        state = self.from_features(features.expand(self.ensemble, -1, -1))  # [E, B, H]
+        action = self.from_actions(actions.flatten(0, 1).expand(self.ensemble, -1, -1))
+        hidden = action.unflatten(1, (batch, count)) + state.unsqueeze(2)
+        hidden = F.relu(self.norms[0](hidden.flatten(1, 2)))
+        for layer, norm in zip(self.layers, self.norms[1:], strict=True):
+            hidden = F.relu(norm(layer(hidden)))
+        return self.head(hidden).view(self.ensemble, batch, count)
+
+
+def mlp(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
+    """ReLU layers and a linear head."""
+    layers: list[nn.Module] = []
+    for width in hidden:
+        layers += [nn.Linear(inputs, width), nn.ReLU()]
+        inputs = width
+    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+
+
+class TanhGaussian:
+    """Distribution of tanh(mean + std x noise), noise standard normal; mean and std [B, A]."""
+
+    def __init__(self, mean: Tensor, log_std: Tensor):
+        self.mean, self.log_std = mean, log_std
+
+    @property
+    def mode(self) -> Tensor:
+        return torch.tanh(self.mean)
+
+    def detach(self) -> "TanhGaussian":
+        return TanhGaussian(self.mean.detach(), self.log_std.detach())
+
+    def sample(self, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """noise [B, A] or [B, N, A] -> actions of that shape and log-probabilities [B(, N)].
+
+        Reparameterised: gradients reach mean and std. log(1 - tanh(x)^2) is written as
+        2 (log 2 - x - softplus(-2x)), which does not round to log 0.
+        """
+        mean, log_std = self.mean, self.log_std
+        if noise.ndim == 3:
+            mean, log_std = mean.unsqueeze(1), log_std.unsqueeze(1)
+        raw = mean + log_std.exp() * noise
+        gaussian = -0.5 * noise.square() - log_std - 0.5 * math.log(2 * math.pi)
+        squash = 2 * (math.log(2) - raw - F.softplus(-2 * raw))
+        return torch.tanh(raw), (gaussian - squash).sum(-1)
+
+
+class TanhGaussianActor(nn.Module):
+    """Features -> TanhGaussian, with the official learned scale and offset of log_std."""
+
+    def __init__(self, features: int, actions: int, hidden: Sequence[int] = (256, 256)):
+        super().__init__()
+        self.body = mlp(features, hidden, 2 * actions)
+        self.log_std_multiplier = nn.Parameter(torch.tensor(1.0))
+        self.log_std_offset = nn.Parameter(torch.tensor(-1.0))
+
+    def forward(self, features: Tensor) -> TanhGaussian:
+        mean, raw = self.body(features).chunk(2, dim=-1)
+        log_std = self.log_std_multiplier * raw + self.log_std_offset
+        return TanhGaussian(mean, log_std.clamp(-20.0, 2.0))

@@ -1,0 +1,130 @@
+"""Demonstrations: a scripted expert acts, every episode goes to disk as it ends."""
+
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+from tqdm import tqdm
+
+import calql_vision
+from calql_vision.datasets.hdf5 import EpisodeWriter
+from calql_vision.envs import make_expert
+from calql_vision.rollout import rollout
+from calql_vision.seeds import episode_seed
+from calql_vision.stages.parallel import map_in_order
+from calql_vision.stages.task import TaskConfig, task_data, task_env
+from calql_vision.types import EnvSpec, Episode
+
+
+@dataclass
+class CollectConfig:
+    """Scripted demonstrations of one task, into one HDF5 file of robomimic's layout."""
+
+    task: TaskConfig = field(default_factory=TaskConfig)
+    output: str | None = None  # path of the file; null: data/<task>.hdf5
+    episodes: int = 150  # demonstrations, failed ones included
+    seed: int = 0  # of the run, 0..999; episode i has a seed of its own
+    noise: float | None = None  # clumsiness of the expert, 0 is perfect; null: the task's own
+    gzip: bool = False  # smaller, slower to read
+    next_obs: bool = False  # store every observation twice, and the last one at all
+    done_mode: int = 2  # dones are 1: 0 in success, 1 at the last step, 2 both
+    processes: int = 1  # changes the time, not the result
+    overwrite: bool = False  # replace an existing file
+
+
+@dataclass(frozen=True)
+class CollectResult:
+    """What was written."""
+
+    path: Path
+    episodes: int
+    transitions: int
+    successes: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: {self.episodes} episodes, {self.transitions} transitions, "
+            f"{self.successes / self.episodes:.0%} successful, "
+            f"{self.path.stat().st_size / 1e6:.1f} MB, {self.seconds:.1f} s"
+        )
+
+
+def run(config: CollectConfig) -> CollectResult:
+    """Collect, write and say what was written.
+
+    Raises ValueError for an impossible configuration and for an existing file, which is
+    replaced only with `overwrite`. An interrupted run leaves no file.
+    """
+    path = Path(config.output or task_data(config.task))
+    check_output(path, config.overwrite)
+    if config.episodes < 1:
+        raise ValueError(f"episodes={config.episodes}: nothing to collect; set at least 1")
+    started = perf_counter()
+    lengths, successes = _collect(config, path)
+    result = CollectResult(
+        path, len(lengths), sum(lengths), successes, seconds=perf_counter() - started
+    )
+    print(result)
+    return result
+
+
+def check_output(path: Path, overwrite: bool) -> None:
+    """ValueError if the file exists and may not be replaced."""
+    if path.exists() and not overwrite:
+        raise ValueError(f"{path} exists already; set overwrite=true to replace it")
+
+
+def software_versions() -> dict[str, str]:
+    """What made the file, for its env_version."""
+    return {"calql-vision": calql_vision.__version__, "mujoco": version("mujoco")}
+
+
+def _collect(config: CollectConfig, path: Path) -> tuple[list[int], int]:
+    """Lengths of the episodes and the number of successful ones."""
+    lengths, successes = [], 0
+    writer = EpisodeWriter(
+        path,
+        _spec(config.task),
+        versions=software_versions(),
+        compression="gzip" if config.gzip else None,
+        next_obs=config.next_obs,
+        done_mode=config.done_mode,
+    )
+    worker = partial(Demonstrator, config.task, config.noise, config.seed)
+    with writer, tqdm(total=config.episodes, desc="collect", unit="episode") as bar:
+        for episode in map_in_order(worker, range(config.episodes), config.processes):
+            writer.append(episode)
+            lengths.append(len(episode))
+            successes += episode.success
+            bar.set_postfix_str(f"success {successes / len(lengths):.0%}", refresh=False)
+            bar.update()
+    return lengths, successes
+
+
+def _spec(task: TaskConfig) -> EnvSpec:
+    env = task_env(task, collecting=True)
+    try:
+        return env.pixel_spec
+    finally:
+        env.close()
+
+
+class Demonstrator:
+    """Makes the run's episode number i, which depends on nothing but the seed and i."""
+
+    def __init__(self, task: TaskConfig, noise: float | None, seed: int):
+        self._env, self._noise, self._seed = task_env(task, collecting=True), noise, seed
+
+    def __call__(self, number: int) -> Episode:
+        seed = episode_seed("collect", self._seed, number)
+        # The same integer would hand the expert the random numbers that placed the objects.
+        expert_seed = int(np.random.SeedSequence((seed, 1)).generate_state(1)[0])
+        expert = make_expert(self._env, noise=self._noise, seed=expert_seed)
+        return rollout(self._env, expert, seed, record_states=True)
+
+    def close(self) -> None:
+        self._env.close()

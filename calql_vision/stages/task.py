@@ -1,0 +1,35 @@
+"""Which environment a run is about; the part of the configuration that all stages share."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from calql_vision.envs import make_env
+from calql_vision.types import PixelEnv
+
+
+@dataclass
+class TaskConfig:
+    """The task, what is seen of it and how the future is discounted."""
+
+    name: str = "tabletop/lift"  # "family/task"
+    cameras: list[str] | None = None  # in order; null: the family's own choice
+    image_size: int = 48  # side of the square images, pixels
+    horizon: int | None = None  # steps until an episode is truncated; null: the task's own
+    discount: float = 0.97  # gamma, per step
+    kwargs: dict[str, Any] = field(default_factory=dict)  # further arguments of make_env
+    collect_kwargs: dict[str, Any] = field(default_factory=dict)  # those that differ for collect
+
+
+def task_env(task: TaskConfig, collecting: bool = False) -> PixelEnv:
+    """The environment of a task; with `collecting` the one in which demonstrations are made."""
+    kwargs = task.kwargs | (task.collect_kwargs if collecting else {})
+    cameras = {} if task.cameras is None else {"cameras": tuple(task.cameras)}
+    return make_env(
+        task.name, image_size=task.image_size, horizon=task.horizon, **cameras, **kwargs
+    )
+
+
+def task_data(task: TaskConfig) -> Path:
+    """Where a task's demonstrations lie unless the configuration says otherwise."""
+    return Path("data") / f"{task.name}.hdf5"

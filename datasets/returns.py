@@ -1,0 +1,28 @@
+"""Returns-to-go: the discounted Monte-Carlo return of the behaviour policy, Cal-QL's floor."""
+
+import numpy as np
+
+
+def returns_to_go(
+    rewards: np.ndarray,
+    terminals: np.ndarray,
+    discount: float,
+    failure_reward: float | None = None,
+) -> np.ndarray:
+    """The return from every step of one trajectory on, as the authors' code computes it.
+
+    `rewards` float [T] are already scaled and shifted; `terminals` [T] is 1 where the sum stops;
+    `failure_reward` is what each step of a failed sparse episode earns (None: rewards are dense).
+    An episode that earns nothing else is taken to fail forever: failure_reward / (1 - discount)
+    at every step. Returns float32 [T].
+    Source: Cal-QL (arXiv 2303.05479), appendix D, and the official replay buffer.
+    """
+    rewards = np.asarray(rewards, dtype=np.float64)
+    if failure_reward is not None and np.allclose(rewards, failure_reward, rtol=1e-6):
+        return np.full(len(rewards), failure_reward / (1 - discount), dtype=np.float32)
+    result = np.empty(len(rewards), dtype=np.float64)
+    following = 0.0
+    for step in reversed(range(len(rewards))):
+        following = rewards[step] + discount * following * (1 - terminals[step])
+        result[step] = following
+    return result.astype(np.float32)

@@ -1,0 +1,121 @@
+"""All cameras and proprioception in, one feature vector out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from calql_vision.encoders.augment import color_jitter, random_shift
+from calql_vision.encoders.cnn import cnn
+from calql_vision.encoders.impala import impala
+from calql_vision.encoders.resnet import resnet18
+from calql_vision.encoders.visual_core import visual_core
+from calql_vision.types import Observation
+
+
+@dataclass
+class EncoderConfig:
+    """What the pixels go through before critic and actor see them."""
+
+    name: str = "cnn"  # a key of BACKBONES
+    features: int = 64  # D, length of the bottleneck
+    channels: list[int] = field(default_factory=lambda: [16, 32, 32])  # cnn, impala
+    weights: str | None = None  # resnet18: local file with torchvision's state_dict
+    separate_views: bool = False  # a backbone per camera instead of one over all channels
+    separate_actor: bool = False  # the actor trains an encoder of its own
+    frame_stack: int = 1  # observations that the policy sees at once
+    random_shift: int = 4  # pixels, 0 to switch off
+    color_jitter: float = 0.0  # strength, 0 to switch off
+
+
+@dataclass(frozen=True)
+class ObservationShape:
+    """Shape of one observation as the encoder meets it (frames already stacked)."""
+
+    views: int
+    height: int
+    width: int
+    channels: int
+    proprio: int
+
+
+Backbone = Callable[[int, tuple[int, int], EncoderConfig], nn.Module]
+
+BACKBONES: dict[str, Backbone] = {
+    "cnn": lambda channels, size, config: cnn(channels, config.channels),
+    "impala": lambda channels, size, config: impala(channels, config.channels),
+    "resnet18": lambda channels, size, config: resnet18(channels, config.weights),
+    "visual_core": lambda channels, size, config: visual_core(channels, size),
+}
+
+
+class PixelEncoder(nn.Module):
+    """Convolutions over the views and a bottleneck: tanh(LayerNorm(linear)), as in DrQ.
+
+    Proprioception is normalised by the statistics of the demonstrations and enters the
+    bottleneck through a linear layer of its own, else a handful of numbers would drown among
+    a thousand convolutional features.
+    """
+
+    def __init__(self, shape: ObservationShape, config: EncoderConfig):
+        super().__init__()
+        if config.name not in BACKBONES:
+            raise ValueError(f"encoder.name={config.name}: choose one of {sorted(BACKBONES)}")
+        self.shape, self.separate_views = shape, config.separate_views
+        size = (shape.height, shape.width)
+        groups = shape.views if config.separate_views else 1
+        channels = shape.views * shape.channels // groups
+        self.backbones = nn.ModuleList(
+            BACKBONES[config.name](channels, size, config) for _ in range(groups)
+        )
+        self.project_images = nn.Linear(self._flat_width(), config.features)
+        self.project_proprio = nn.Linear(shape.proprio, config.features, bias=False)
+        self.norm = nn.LayerNorm(config.features)
+        self.register_buffer("proprio_mean", torch.zeros(shape.proprio))
+        self.register_buffer("proprio_std", torch.ones(shape.proprio))
+        self.to(memory_format=torch.channels_last)
+
+    def _flat_width(self) -> int:
+        shape = self.shape
+        blank = torch.zeros(1, shape.height, shape.width, shape.views, shape.channels)
+        with torch.no_grad():
+            return self._convolve(blank).shape[1]
+
+    def normalise_proprio(self, mean: Tensor, std: Tensor) -> None:
+        """Fix the statistics [P] of the demonstrations; part of the checkpoint."""
+        self.proprio_mean.copy_(mean)
+        self.proprio_std.copy_(std.clamp(min=1e-4))
+
+    def forward(self, observation: Observation) -> Tensor:
+        """Images uint8 or float in [0, 1] [B, V, H, W, C] and proprio [B, P] -> [B, D]."""
+        images = to_unit(observation.images).permute(0, 2, 3, 1, 4) - 0.5
+        proprio = (observation.proprio - self.proprio_mean) / self.proprio_std
+        flat = self._convolve(images)
+        return torch.tanh(self.norm(self.project_images(flat) + self.project_proprio(proprio)))
+
+    def _convolve(self, images: Tensor) -> Tensor:
+        """Float [B, H, W, V, C] -> [B, F]; channels last in memory, which is faster on a CPU."""
+        groups = images.unbind(3) if self.separate_views else [images.flatten(3)]
+        return torch.cat(
+            [
+                backbone(group.permute(0, 3, 1, 2)).flatten(1)
+                for backbone, group in zip(self.backbones, groups, strict=True)
+            ],
+            dim=1,
+        )
+
+
+def to_unit(images: Tensor) -> Tensor:
+    """uint8 -> float in [0, 1]; float images are already there."""
+    return images.float() / 255 if images.dtype == torch.uint8 else images
+
+
+def augment(
+    observation: Observation, config: EncoderConfig, generator: torch.Generator
+) -> Observation:
+    """The observation with its images shifted and, if asked, jittered at random."""
+    images = random_shift(observation.images, config.random_shift, generator)
+    if config.color_jitter > 0:
+        images = color_jitter(to_unit(images), config.color_jitter, generator)
+    return Observation(images, observation.proprio)
