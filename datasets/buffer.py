@@ -5,25 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from calql_vision.datasets.returns import returns_to_go
+from calql_vision.datasets.returns import RewardConfig, returns_to_go
 from calql_vision.types import Episode, Observation, PixelBatch
-
-
-@dataclass
-class RewardConfig:
-    """How raw rewards become the agent's: scale x reward + bias."""
-
-    scale: float = 1.0
-    bias: float = -1.0
-    sparse: bool = True  # a step that reaches nothing earns 0 before scaling
-
-    def apply(self, rewards: np.ndarray) -> np.ndarray:
-        return (self.scale * rewards + self.bias).astype(np.float32)
-
-    @property
-    def failure(self) -> float | None:
-        """What a step without success earns in a sparse task."""
-        return self.bias if self.sparse else None
 
 
 @dataclass(frozen=True)
@@ -70,6 +53,10 @@ class EpisodeBuffer:
         arrays = ("images", "proprio", "actions", "rewards", "returns_to_go")
         stored = sum(getattr(e, name).nbytes for e in self._episodes for name in arrays)
         return stored + self._ends.nbytes
+
+    def all_proprio(self) -> np.ndarray:
+        """Proprioception of every stored observation, float32 [sum of T+1, P]."""
+        return np.concatenate([episode.proprio for episode in self._episodes])
 
     def append(self, episode: Episode) -> None:
         """Take one episode in; computes its returns-to-go."""

@@ -1,6 +1,33 @@
 """Returns-to-go: the discounted Monte-Carlo return of the behaviour policy, Cal-QL's floor."""
 
+from dataclasses import dataclass
+
 import numpy as np
+
+
+@dataclass
+class RewardConfig:
+    """How raw rewards become the agent's: scale x reward + bias."""
+
+    scale: float = 1.0
+    bias: float = -1.0
+    sparse: bool = True  # a step that reaches nothing earns 0 before scaling
+
+    def apply(self, rewards: np.ndarray) -> np.ndarray:
+        return (self.scale * rewards + self.bias).astype(np.float32)
+
+    @property
+    def failure(self) -> float | None:
+        """What a step without success earns in a sparse task."""
+        return self.bias if self.sparse else None
+
+    def possible_returns(self, discount: float) -> tuple[float, float]:
+        """Least and greatest return of a task that success (raw reward 1) ends.
+
+        Between failing forever and succeeding at once; a critic outside has come loose.
+        """
+        forever, at_once = self.bias / (1 - discount), self.scale + self.bias
+        return min(forever, at_once), max(forever, at_once)
 
 
 def returns_to_go(

@@ -89,7 +89,7 @@ class PixelEncoder(nn.Module):
 
     def forward(self, observation: Observation) -> Tensor:
         """Images uint8 or float in [0, 1] [B, V, H, W, C] and proprio [B, P] -> [B, D]."""
-        images = to_unit(observation.images).permute(0, 2, 3, 1, 4) - 0.5
+        images = _centre(observation.images.permute(0, 2, 3, 1, 4).contiguous())
         proprio = (observation.proprio - self.proprio_mean) / self.proprio_std
         flat = self._convolve(images)
         return torch.tanh(self.norm(self.project_images(flat) + self.project_proprio(proprio)))
@@ -104,6 +104,13 @@ class PixelEncoder(nn.Module):
             ],
             dim=1,
         )
+
+
+def _centre(images: Tensor) -> Tensor:
+    """uint8, or float in [0, 1], -> float in [-0.5, 0.5]; in place where it can."""
+    if images.dtype == torch.uint8:
+        return images.float().mul_(1 / 255).sub_(0.5)
+    return images - 0.5
 
 
 def to_unit(images: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ class Case:
         return torch.from_numpy(np.asarray(self.arrays[key], dtype=np.float32))
 
     def critics(self, layer: int, part: str, group: str) -> torch.Tensor:
-        path = "params/FullyConnectedNetwork_0/Dense_{}/{}".format(layer, part)
+        path = f"params/FullyConnectedNetwork_0/Dense_{layer}/{part}"
         return torch.stack([self[f"{group}/{critic}/{path}"] for critic in ("qf1", "qf2")])
 
     def policy(self, layer: int, part: str, group: str) -> torch.Tensor:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
+from omegaconf import MISSING
 from torch import Tensor, nn
 
 from calql_vision.encoders.pixels import EncoderConfig, ObservationShape, PixelEncoder, augment
@@ -14,7 +15,8 @@ from calql_vision.types import FeatureBatch, Metrics, Observation, PixelBatch
 class AgentConfig:
     """What every algorithm needs."""
 
-    name: str = "???"  # a key of AGENTS
+    name: str = MISSING  # a key of AGENTS
+    label: str = MISSING  # of its runs: the folder, and the curve in the report
     actor_lr: float = 3e-4
     critic_lr: float = 3e-4  # the encoder's too
     hidden: list[int] = field(default_factory=lambda: [128, 128])

@@ -16,6 +16,7 @@ class CalQLConfig(SoftConfig):
     """The conservative term's options, as in the official code."""
 
     name: str = "cal_ql"
+    label: str = "cal_ql"
     calibrated: bool = True  # false: CQL
     penalty_weight: float = 1.0  # alpha in the paper
     importance_sampling: bool = True  # log-sum-exp over actions weighted by 1 / density

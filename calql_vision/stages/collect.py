@@ -15,6 +15,7 @@ from calql_vision.envs import make_expert
 from calql_vision.rollout import rollout
 from calql_vision.seeds import episode_seed
 from calql_vision.stages.parallel import map_in_order
+from calql_vision.stages.scale import ScaleConfig
 from calql_vision.stages.task import TaskConfig, task_data, task_env
 from calql_vision.types import EnvSpec, Episode
 
@@ -25,7 +26,8 @@ class CollectConfig:
 
     task: TaskConfig = field(default_factory=TaskConfig)
     output: str | None = None  # path of the file; null: data/<task>.hdf5
-    episodes: int = 150  # demonstrations, failed ones included
+    scale: ScaleConfig = field(default_factory=ScaleConfig)
+    episodes: int | None = None  # failed ones included; null: scale.episodes
     seed: int = 0  # of the run, 0..999; episode i has a seed of its own
     noise: float | None = None  # clumsiness of the expert, 0 is perfect; null: the task's own
     gzip: bool = False  # smaller, slower to read
@@ -61,10 +63,11 @@ def run(config: CollectConfig) -> CollectResult:
     """
     path = Path(config.output or task_data(config.task))
     check_output(path, config.overwrite)
-    if config.episodes < 1:
-        raise ValueError(f"episodes={config.episodes}: nothing to collect; set at least 1")
+    episodes = config.scale.episodes if config.episodes is None else config.episodes
+    if episodes < 1:
+        raise ValueError(f"episodes={episodes}: nothing to collect; set at least 1")
     started = perf_counter()
-    lengths, successes = _collect(config, path)
+    lengths, successes = _collect(config, path, episodes)
     result = CollectResult(
         path, len(lengths), sum(lengths), successes, seconds=perf_counter() - started
     )
@@ -83,7 +86,7 @@ def software_versions() -> dict[str, str]:
     return {"calql-vision": calql_vision.__version__, "mujoco": version("mujoco")}
 
 
-def _collect(config: CollectConfig, path: Path) -> tuple[list[int], int]:
+def _collect(config: CollectConfig, path: Path, episodes: int) -> tuple[list[int], int]:
     """Lengths of the episodes and the number of successful ones."""
     lengths, successes = [], 0
     writer = EpisodeWriter(
@@ -95,8 +98,8 @@ def _collect(config: CollectConfig, path: Path) -> tuple[list[int], int]:
         done_mode=config.done_mode,
     )
     worker = partial(Demonstrator, config.task, config.noise, config.seed)
-    with writer, tqdm(total=config.episodes, desc="collect", unit="episode") as bar:
-        for episode in map_in_order(worker, range(config.episodes), config.processes):
+    with writer, tqdm(total=episodes, desc="collect", unit="episode") as bar:
+        for episode in map_in_order(worker, range(episodes), config.processes):
             writer.append(episode)
             lengths.append(len(episode))
             successes += episode.success

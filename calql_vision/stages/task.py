@@ -17,6 +17,7 @@ class TaskConfig:
     image_size: int = 48  # side of the square images, pixels
     horizon: int | None = None  # steps until an episode is truncated; null: the task's own
     discount: float = 0.97  # gamma, per step
+    effort: float = 1.0  # factor on the amounts of training that `scale` sets
     kwargs: dict[str, Any] = field(default_factory=dict)  # further arguments of make_env
     collect_kwargs: dict[str, Any] = field(default_factory=dict)  # those that differ for collect
 
@@ -24,9 +25,12 @@ class TaskConfig:
 def task_env(task: TaskConfig, collecting: bool = False) -> PixelEnv:
     """The environment of a task; with `collecting` the one in which demonstrations are made."""
     kwargs = task.kwargs | (task.collect_kwargs if collecting else {})
-    cameras = {} if task.cameras is None else {"cameras": tuple(task.cameras)}
     return make_env(
-        task.name, image_size=task.image_size, horizon=task.horizon, **cameras, **kwargs
+        task.name,
+        cameras=task.cameras,
+        image_size=task.image_size,
+        horizon=task.horizon,
+        **kwargs,
     )
 
 

@@ -1,0 +1,133 @@
+"""Dataclasses as hydra's schemas, and the help and the checks that come out of them."""
+
+import ast
+import difflib
+import inspect
+from dataclasses import fields, is_dataclass
+from textwrap import dedent
+from typing import Any
+
+from hydra import compose, initialize_config_module
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from calql_vision.agents import AGENTS
+
+CONFIGS = "calql_vision.configs"
+
+
+def register(stage: str, config_class: type) -> None:
+    """Make the dataclasses known to hydra as schema/<stage> and schema/<algorithm>."""
+    store = ConfigStore.instance()
+    store.store(group="schema", name=stage, node=config_class)
+    for name, (_, options) in AGENTS.items():
+        store.store(group="schema", name=name, node=options)
+
+
+def composed(stage: str, overrides: list[str]) -> DictConfig:
+    """The configuration of a stage, as hydra composes it."""
+    with initialize_config_module(CONFIGS, version_base="1.3"):
+        return compose(stage, overrides=overrides)
+
+
+def check_keys(stage: str, words: list[str]) -> None:
+    """ValueError for a key that the stage does not have, with the valid ones.
+
+    hydra refuses it as well, but does not say what would be right.
+    """
+    overrides = [word for word in words if "=" in word and not word.startswith(("-", "hydra"))]
+    try:
+        parsed = OverridesParser.create().parse_overrides(overrides)
+    except HydraException as error:
+        raise ValueError(str(error).splitlines()[0]) from error
+    groups = {"task", "algo", "encoder", "scale"}
+    chosen = [
+        o.input_line for o in parsed if o.key_or_group in groups and not o.is_sweep_override()
+    ]
+    try:
+        valid = _keys(composed(stage, chosen))
+    except HydraException as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    for override in parsed:
+        key = override.key_or_group
+        free = any(key.startswith(f"task.{name}.") for name in ("kwargs", "collect_kwargs"))
+        if override.is_add() or free or key in valid:
+            continue
+        close = difflib.get_close_matches(key, valid, n=3, cutoff=0.5)
+        hint = f"did you mean {' or '.join(close)}? " if close else ""
+        raise ValueError(f"no key {key!r}; {hint}valid: {', '.join(sorted(valid))}")
+
+
+def _keys(config: DictConfig, prefix: str = "") -> set[str]:
+    """Dotted names of everything that can be set."""
+    found: set[str] = set()
+    for key in config:
+        name = f"{prefix}{key}"
+        found.add(name)
+        if not OmegaConf.is_missing(config, key) and isinstance(config._get_node(key), DictConfig):
+            if config._get_node(key)._is_none():
+                continue
+            found |= _keys(config[key], f"{name}.")
+    return found
+
+
+def explain(stage: str, config_class: type) -> str:
+    """The help page of a stage: every key with default and meaning, from the dataclasses."""
+    config = OmegaConf.to_object(composed(stage, []))
+    lines = [f"usage: calql-vision {stage} [key=value ...] [-m key=a,b]", ""]
+    lines += [inspect.getdoc(config_class) or "", ""]
+    lines += [f"  {key:<34}{value:<22}{meaning}" for key, value, meaning in _rows(config)]
+    lines += ["", "groups (group=choice replaces all of its keys):"]
+    lines += [f"  {group:<10}{', '.join(choices)}" for group, choices in group_choices(config)]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def group_choices(config: Any) -> list[tuple[str, list[str]]]:
+    """The YAML files that each group of a stage offers."""
+    from importlib.resources import files
+
+    found = []
+    for field in fields(config):
+        folder = files(CONFIGS) / field.name
+        if folder.is_dir():
+            names = [path.name for path in folder.iterdir() if path.name.endswith(".yaml")]
+            found.append((field.name, sorted(name.removesuffix(".yaml") for name in names)))
+    return found
+
+
+def _rows(config: Any, prefix: str = "") -> list[tuple[str, str, str]]:
+    """(dotted key, value, meaning) of every field of a dataclass, nested ones included."""
+    meanings = field_comments(type(config))
+    rows = []
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if is_dataclass(value):
+            rows += _rows(value, f"{prefix}{field.name}.")
+        else:
+            shown = (
+                "null"
+                if value is None
+                else str(value).lower()
+                if value in (True, False) and isinstance(value, bool)
+                else str(value)
+            )
+            rows.append((f"{prefix}{field.name}", shown, meanings.get(field.name, "")))
+    return rows
+
+
+def field_comments(config_class: type) -> dict[str, str]:
+    """name -> the comment behind the field, base classes included."""
+    comments: dict[str, str] = {}
+    for base in reversed(config_class.__mro__):
+        if not is_dataclass(base):
+            continue
+        source = dedent(inspect.getsource(base))
+        lines = source.splitlines()
+        for node in ast.parse(source).body[0].body:
+            if isinstance(node, ast.AnnAssign):
+                _, found, comment = lines[node.end_lineno - 1].partition("  # ")
+                if found:
+                    comments[node.target.id] = comment
+    return comments

@@ -1,0 +1,43 @@
+"""Tabletop manipulation on MuJoCo alone: a gantry hand with two fingers, primitive shapes.
+
+Nothing here imports MuJoCo until an environment is made, so that names can be listed on a
+machine that cannot render.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from calql_vision.types import Policy
+
+if TYPE_CHECKING:
+    from calql_vision.envs.tabletop.env import TabletopEnv
+
+#: task -> class in `calql_vision.envs.tabletop.tasks`
+TASKS = {
+    "reach": "Reach",
+    "push": "Push",
+    "lift": "Lift",
+    "pick_place": "PickPlace",
+    "drawer": "Drawer",
+}
+
+
+def names() -> list[str]:
+    """The tasks of this family."""
+    return list(TASKS)
+
+
+def make(task: str, cameras: Sequence[str] | None, **kwargs: Any) -> TabletopEnv:
+    """The environment of `task`; see `TabletopEnv` for the arguments."""
+    tasks = import_module("calql_vision.envs.tabletop.tasks")
+    chosen = {} if cameras is None else {"cameras": cameras}
+    return getattr(tasks, TASKS[task])(**chosen, **kwargs)
+
+
+def expert(env: TabletopEnv, noise: float | None, seed: int) -> Policy:
+    """The scripted expert of the environment's task; see `Expert` for the arguments."""
+    experts = import_module("calql_vision.envs.tabletop.experts")
+    return experts.EXPERTS[env.task](env, noise, seed)

@@ -1,0 +1,29 @@
+"""Agents as policies: one observation in, one action out."""
+
+from collections import deque
+
+import numpy as np
+import torch
+
+from calql_vision.agents import Agent
+from calql_vision.types import EnvObservation, Observation
+
+
+class AgentPolicy:
+    """Acts in an environment; keeps the last observations where the agent stacks frames."""
+
+    def __init__(self, agent: Agent, deterministic: bool):
+        self.agent, self.deterministic = agent, deterministic
+        self._frames: deque[EnvObservation] = deque(maxlen=agent.encoder_config.frame_stack)
+
+    def reset(self) -> None:
+        self._frames.clear()
+
+    def act(self, observation: EnvObservation) -> np.ndarray:
+        self._frames.append(observation)
+        while len(self._frames) < self._frames.maxlen:  # an episode's first frame is repeated
+            self._frames.append(observation)
+        images = np.concatenate([frame["images"] for frame in self._frames], axis=-1)
+        proprio = np.concatenate([frame["proprio"] for frame in self._frames])
+        batch = Observation(torch.from_numpy(images)[None], torch.from_numpy(proprio)[None])
+        return self.agent.act(batch, self.deterministic)[0].cpu().numpy()

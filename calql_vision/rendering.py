@@ -1,0 +1,167 @@
+"""Offscreen rendering without a screen: which GL backend, and cameras of any size.
+
+MuJoCo reads MUJOCO_GL once, while it is imported. Modules that render therefore take MuJoCo
+from `load_mujoco()`, which settles the variable first; child processes inherit it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import importlib
+import os
+import subprocess
+import sys
+import weakref
+from collections.abc import Callable, MutableMapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import mujoco
+
+BACKENDS = ("egl", "osmesa")  # in the order of preference
+REMEDY = (
+    "install a software renderer: apt-get install libegl1 libgl1-mesa-dri libosmesa6 "
+    "(or set MUJOCO_GL to a backend that works on this machine)"
+)
+# A probe may crash the interpreter or find no device: hence a process of its own.
+_PROBE = """
+import mujoco
+model = mujoco.MjModel.from_xml_string(
+    "<mujoco><worldbody><light/><geom size='1'/></worldbody></mujoco>")
+data = mujoco.MjData(model)
+mujoco.mj_forward(model, data)
+renderer = mujoco.Renderer(model, 8, 8)
+renderer.update_scene(data)
+renderer.render()
+from OpenGL import GL
+name = GL.glGetString(GL.GL_RENDERER).decode()
+renderer.close()
+print("GL_RENDERER", name)
+"""
+
+
+def probe(backend: str) -> str | None:
+    """The GL_RENDERER that draws a tiny scene with `backend`, or None where that fails."""
+    settings = _settings(backend, os.environ)
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-c", _PROBE],
+            env={**os.environ, **settings},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    except subprocess.TimeoutExpired:
+        return None
+    lines = [line for line in ended.stdout.splitlines() if line.startswith("GL_RENDERER ")]
+    return lines[-1].removeprefix("GL_RENDERER ") if ended.returncode == 0 and lines else None
+
+
+def choose_backend(
+    environ: MutableMapping[str, str] = os.environ,
+    probe: Callable[[str], str | None] = probe,
+) -> str:
+    """The user's MUJOCO_GL, or else the first of BACKENDS that renders, written to `environ`.
+
+    Raises RuntimeError naming the Debian packages where none renders.
+    """
+    if environ.get("MUJOCO_GL"):
+        return environ["MUJOCO_GL"]
+    if sys.platform != "linux":
+        return "native"  # MuJoCo's own choice (CGL, WGL) needs no screen there
+    for backend in BACKENDS:
+        if probe(backend) is not None:
+            environ.update(_settings(backend, environ))
+            return backend
+    raise RuntimeError(f"neither EGL nor OSMesa can render here; {REMEDY}")
+
+
+def _settings(backend: str, environ: MutableMapping[str, str]) -> dict[str, str]:
+    """PyOpenGL must load the same library as MuJoCo, or MuJoCo refuses to be imported."""
+    if backend.lower() not in BACKENDS:
+        return {"MUJOCO_GL": backend}
+    return {"MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend.lower()}
+
+
+def load_mujoco() -> ModuleType:
+    """MuJoCo with a GL backend that renders offscreen.
+
+    Raises RuntimeError where nothing renders, or where the user's MUJOCO_GL cannot be loaded.
+    """
+    came_early = "mujoco" in sys.modules and not os.environ.get("MUJOCO_GL")
+    backend = choose_backend()
+    try:
+        import mujoco
+
+        if came_early:
+            _choose_again()
+    except (ImportError, AttributeError, RuntimeError) as error:
+        raise RuntimeError(f"MUJOCO_GL={backend} cannot be loaded ({error}); {REMEDY}") from error
+    return mujoco
+
+
+def _choose_again() -> None:
+    """Who imported MuJoCo before us left it with the backend for screens."""
+    for name in list(sys.modules):
+        if name.startswith("mujoco.") and name.endswith(".gl_context"):
+            importlib.reload(sys.modules[name])
+
+
+class Cameras:
+    """An offscreen renderer of some of a model's cameras, all of one size.
+
+    Plain by default, which is many times faster in software: no shadows, no multisampling. With
+    `pretty` the same scene gets both. Close it when done; a forgotten one closes at exit,
+    before EGL is torn down.
+    """
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        names: Sequence[str],
+        size: tuple[int, int],
+        pretty: bool = False,
+    ) -> None:
+        from mujoco import MjvOption, Renderer, mjtRndFlag
+
+        height, width = size
+        visual = model.vis
+        visual.quality.shadowsize, visual.quality.offsamples = (4096, 8) if pretty else (0, 0)
+        visual.global_.offheight, visual.global_.offwidth = height, width
+        self.names = tuple(names)
+        self._ids = [model.camera(name).id for name in names]
+        self._renderer = Renderer(model, height, width)
+        _OPEN.add(self)
+        _close_all_at_exit()
+        self._options = MjvOption()
+        flags = self._renderer.scene.flags
+        flags[mjtRndFlag.mjRND_SHADOW] = pretty
+        for flag in (mjtRndFlag.mjRND_REFLECTION, mjtRndFlag.mjRND_HAZE):
+            flags[flag] = False
+
+    def render(self, data: mujoco.MjData) -> np.ndarray:
+        """Uint8 [V, H, W, 3], upright, a new array. Needs kinematics that are up to date."""
+        shape = (len(self._ids), self._renderer.height, self._renderer.width, 3)
+        images = np.empty(shape, dtype=np.uint8)
+        for camera, image in zip(self._ids, images, strict=True):
+            self._renderer.update_scene(data, camera, self._options)
+            self._renderer.render(out=image)
+        return images
+
+    def close(self) -> None:
+        """Free the GL context; again is harmless."""
+        self._renderer.close()
+        _OPEN.discard(self)
+
+
+_OPEN: weakref.WeakSet[Cameras] = weakref.WeakSet()
+
+
+@functools.cache
+def _close_all_at_exit() -> None:
+    """MuJoCo ends EGL at exit. What is registered after its first renderer comes before that."""
+    atexit.register(lambda: [cameras.close() for cameras in list(_OPEN)])

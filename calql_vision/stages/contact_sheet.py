@@ -1,0 +1,55 @@
+"""A picture of a data set: a few episodes from left to right, every camera."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from calql_vision.datasets.whole_file import whole_file
+from calql_vision.types import EnvSpec, Episode
+
+EPISODES = 2  # of each outcome
+FRAMES = 8  # of each episode, first and last among them
+_CELL = 1.25  # side of a frame, inches
+
+
+class ContactSheet:
+    """The first successful and the first failed episodes that are added; keeps their frames."""
+
+    def __init__(self, spec: EnvSpec):
+        self._spec = spec
+        self._kept: dict[bool, list[tuple[str, np.ndarray, np.ndarray]]] = {True: [], False: []}
+
+    def add(self, name: str, episode: Episode) -> None:
+        """Keep frames of the episode if there is still room for its outcome."""
+        kept = self._kept[episode.success]
+        if len(kept) < EPISODES:
+            steps = np.linspace(0, len(episode), FRAMES).round().astype(int)
+            kept.append((name, steps, episode.images[steps]))
+
+    def save(self, path: Path) -> None:
+        """Draw the sheet as a PNG, whole or not at all."""
+        with whole_file(path) as partial:
+            self._draw().savefig(partial, format="png", dpi=110)
+
+    def _draw(self) -> Figure:
+        rows = [
+            (f"{name}\n{'success' if success else 'failure'}", camera, steps, images[:, view])
+            for success, kept in self._kept.items()
+            for name, steps, images in kept
+            for view, camera in enumerate(self._spec.cameras)
+        ]
+        figure = Figure(
+            figsize=(_CELL * (FRAMES + 1.2), (_CELL + 0.22) * len(rows) + 0.5), layout="constrained"
+        )
+        figure.suptitle(
+            f"{self._spec.name}, {self._spec.image_size[0]} x {self._spec.image_size[1]}"
+        )
+        axes = figure.subplots(len(rows), FRAMES, squeeze=False)
+        for cells, (title, camera, steps, frames) in zip(axes, rows, strict=True):
+            cells[0].set_ylabel(f"{title}\n{camera}", rotation=0, ha="right", va="center")
+            for cell, step, frame in zip(cells, steps, frames, strict=True):
+                cell.imshow(frame, interpolation="nearest")
+                cell.set_title(f"step {step}", fontsize=8, pad=2)
+                cell.set(xticks=[], yticks=[])
+        return figure

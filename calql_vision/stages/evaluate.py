@@ -1,0 +1,93 @@
+"""How good a checkpoint is, on fresh episodes, with an interval and a video."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tqdm import tqdm
+
+from calql_vision.agents import AgentConfig
+from calql_vision.checkpoint import Checkpoint
+from calql_vision.device import choose_device
+from calql_vision.envs import make_env
+from calql_vision.evaluation import Evaluation, summarise
+from calql_vision.policy import AgentPolicy
+from calql_vision.rollout import rollout
+from calql_vision.seeds import episode_seed
+from calql_vision.stages.scale import ScaleConfig
+from calql_vision.stages.task import TaskConfig
+from calql_vision.stages.training import run_folder, set_threads
+from calql_vision.types import Episode, PixelEnv
+from calql_vision.video import write_video
+
+
+@dataclass
+class EvaluateConfig:
+    """Deterministic episodes of one checkpoint, from fixed seeds that nothing else uses."""
+
+    task: TaskConfig = field(default_factory=TaskConfig)
+    algo: AgentConfig = field(default_factory=AgentConfig)
+    scale: ScaleConfig = field(default_factory=ScaleConfig)
+    seed: int = 0  # of the run that is evaluated
+    stage: str = "finetune"  # whose checkpoint: pretrain or finetune
+    checkpoint: str | None = None  # null: runs/<task>/<algo>/seed<seed>/<stage>/checkpoint.pt
+    episodes: int | None = None  # null: scale.evaluation_episodes
+    videos: int = 9  # of the first episodes, side by side; 0 for none
+    device: str = "auto"  # auto, cpu or cuda
+    threads: int | None = 1  # of torch on the CPU: single images do not gain from more
+    output: str | None = None  # folder; null: runs/<task>/<algo>/seed<seed>/evaluate
+
+
+def run(config: EvaluateConfig) -> Evaluation:
+    """Evaluate, write metrics.json and episodes.mp4, print the result.
+
+    The environment, its cameras and the preprocessing are those of the checkpoint.
+    """
+    set_threads(config.threads)
+    source = config.checkpoint or run_folder(config, config.stage) / "checkpoint.pt"
+    checkpoint = Checkpoint.load(Path(source))
+    folder = Path(config.output) if config.output else run_folder(config, "evaluate")
+    agent = checkpoint.build(choose_device(config.device))
+    spec = checkpoint.spec
+    env = make_env(
+        spec.name,
+        cameras=spec.cameras,
+        image_size=spec.image_size,
+        horizon=spec.horizon,
+        **spec.kwargs,
+    )
+    try:
+        policy = AgentPolicy(agent, deterministic=True)
+        return _evaluate(config, env, policy, folder, str(source))
+    finally:
+        env.close()
+
+
+def _evaluate(
+    config: EvaluateConfig, env: PixelEnv, policy: AgentPolicy, folder: Path, source: str
+) -> Evaluation:
+    count = config.episodes or config.scale.evaluation_episodes
+    shown: list[Episode] = []
+
+    def episodes():
+        for number in tqdm(range(count), desc="evaluate", unit="episode"):
+            film = number < config.videos
+            seed = episode_seed("evaluate", 0, number)
+            episode = rollout(env, policy, seed, record_states=film)
+            if film:
+                shown.append(episode)
+            yield episode
+
+    result = summarise(episodes())
+    folder.mkdir(parents=True, exist_ok=True)
+    if shown:
+        write_video(folder / "episodes.mp4", env, shown)
+    _write_json(folder / "metrics.json", {"checkpoint": source, **result.to_dict()})
+    print(f"evaluate: {env.unwrapped.pixel_spec.name}, {result}")
+    return result
+
+
+def _write_json(path: Path, content: dict) -> None:
+    temporary = path.with_suffix(".partial")
+    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    temporary.replace(path)

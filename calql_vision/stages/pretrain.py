@@ -1,0 +1,95 @@
+"""Offline: the agent learns from demonstrations alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from calql_vision.agents import build_agent
+from calql_vision.datasets.buffer import EpisodeBuffer
+from calql_vision.device import choose_device
+from calql_vision.learn import learn
+from calql_vision.stages.task import task_env
+from calql_vision.stages.training import (
+    TrainingConfig,
+    TrainingRun,
+    load_demonstrations,
+    sampling_generator,
+    set_threads,
+    training_run,
+)
+
+
+@dataclass
+class PretrainConfig(TrainingConfig):
+    """Offline training on demonstrations."""
+
+
+def run(config: PretrainConfig) -> dict[str, float]:
+    """Train, evaluate now and then, save; returns the last evaluation."""
+    set_threads(config.threads)
+    device = choose_device(config.device)
+    env = task_env(config.task)
+    try:
+        buffer = load_demonstrations(config, env.unwrapped.pixel_spec)
+        spec = env.unwrapped.pixel_spec
+        agent = build_agent(spec, config.algo, config.encoder, device, config.seed)
+        agent.normalise_proprio(*proprio_statistics(buffer))
+        with training_run(config, "pretrain", env, agent) as training:
+            return _train(config, training, buffer)
+    finally:
+        env.close()
+
+
+def _train(
+    config: PretrainConfig, training: TrainingRun, buffer: EpisodeBuffer
+) -> dict[str, float]:
+    generator = sampling_generator(config.seed, "pretrain")
+    total = round(config.scale.updates * config.task.effort)
+    evaluation: dict[str, float] = {}
+    done, started = 0, perf_counter()
+    with tqdm(total=total, desc="pretrain", unit="update") as bar:
+        for until, evaluate_now in milestones(
+            total, config.scale.log_every, config.scale.evaluations
+        ):
+            row = learn(training.agent, buffer, until - done, generator)
+            row["updates_per_second"] = until / (perf_counter() - started)
+            if evaluate_now:
+                paused = perf_counter()
+                evaluation = training.validate()
+                started += perf_counter() - paused  # the speed is that of learning alone
+            training.write(until, row | evaluation if evaluate_now else row)
+            bar.set_postfix(postfix(row, evaluation), refresh=False)
+            bar.update(until - done)
+            done = until
+    print(f"pretrain: {total} updates, {training.save(total, env_steps=0)}")
+    return evaluation
+
+
+def milestones(total: int, log_every: int, evaluations: int) -> Iterator[tuple[int, bool]]:
+    """Update counts at which a row is written, and whether an evaluation belongs to it.
+
+    The evaluations are spread evenly and the last is at the end.
+    """
+    due = {round(total * number / evaluations) for number in range(1, evaluations + 1)}
+    for until in sorted({*range(log_every, total, log_every), *due, total} - {0}):
+        yield until, until in due
+
+
+def postfix(row: dict[str, float], evaluation: dict[str, float]) -> dict[str, str]:
+    """What the progress bar shows besides speed and time left."""
+    shown = {"td": f"{row['td_loss']:.2g}", "q": f"{row['q_data']:.1f}"} if "q_data" in row else {}
+    if evaluation:
+        shown["success"] = f"{evaluation['evaluation/success_rate']:.0%}"
+    return shown
+
+
+def proprio_statistics(buffer: EpisodeBuffer) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation [P x frames] over all stored observations."""
+    values = buffer.all_proprio()
+    mean, std = values.mean(axis=0), values.std(axis=0)
+    frames = buffer.frame_stack
+    return torch.from_numpy(np.tile(mean, frames)), torch.from_numpy(np.tile(std, frames))

@@ -1,0 +1,177 @@
+"""What pretrain and finetune share: data, folder, log, progress bar, evaluations, checkpoint."""
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+from tqdm import tqdm
+
+from calql_vision.agents import Agent, AgentConfig
+from calql_vision.checkpoint import Checkpoint
+from calql_vision.datasets.buffer import EpisodeBuffer
+from calql_vision.datasets.hdf5 import read_episodes, read_spec
+from calql_vision.datasets.returns import RewardConfig
+from calql_vision.encoders.pixels import EncoderConfig
+from calql_vision.evaluation import Evaluation, evaluate
+from calql_vision.learn import loose_critic
+from calql_vision.metrics import MetricsLog
+from calql_vision.policy import AgentPolicy
+from calql_vision.stages.scale import ScaleConfig
+from calql_vision.stages.task import TaskConfig, task_data
+from calql_vision.types import EnvSpec, PixelEnv
+
+
+@dataclass
+class DataConfig:
+    """Which demonstrations, and what of them."""
+
+    path: str | None = None  # null: data/<task>.hdf5
+    filter_key: str | None = None  # an entry of the file's mask group; null: all demos
+    proprio_keys: list[str] | None = None  # null: those of the environment
+
+
+@dataclass
+class TrainingConfig:
+    """What both training stages need."""
+
+    task: TaskConfig = field(default_factory=TaskConfig)
+    algo: AgentConfig = field(default_factory=AgentConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    scale: ScaleConfig = field(default_factory=ScaleConfig)
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    seed: int = 0  # 0..999
+    device: str = "auto"  # auto, cpu or cuda
+    threads: int | None = None  # of torch on the CPU; null: as many as cores
+    output: str | None = None  # folder; null: runs/<task>/<algo>/seed<seed>/<stage>
+    overwrite: bool = False  # replace a finished run
+    wandb: str | None = None  # project in Weights & Biases; null: not used
+
+
+def run_folder(config: Any, stage: str) -> Path:
+    """runs/<task>/<algo's label>/seed<seed>/<stage>."""
+    return Path("runs") / config.task.name / config.algo.label / f"seed{config.seed}" / stage
+
+
+def load_demonstrations(config: TrainingConfig, env: EnvSpec) -> EpisodeBuffer:
+    """The demonstrations as the environment would show them.
+
+    Raises ValueError where the file's cameras, proprioception or actions cannot be the
+    environment's.
+    """
+    path = config.data.path or task_data(config.task)
+    keys = config.data.proprio_keys or list(env.proprio)
+    selection = {
+        "filter_key": config.data.filter_key,
+        "cameras": env.cameras,
+        "proprio_keys": keys,
+        "image_size": env.image_size,
+    }
+    found = read_spec(path, **selection)
+    for name in ("proprio_dim", "action_dim"):
+        theirs, ours = getattr(found, name), getattr(env, name)
+        if theirs != ours:
+            raise ValueError(f"{path}: {name} is {theirs} but {env.name} has {ours}; check `task`")
+    buffer = EpisodeBuffer(config.task.discount, config.reward, config.encoder.frame_stack)
+    for episode in read_episodes(path, **selection):
+        buffer.append(episode)
+    if len(buffer) == 0:
+        raise ValueError(f"{path}: no transition to learn from; collect more demonstrations")
+    return buffer
+
+
+class TrainingRun:
+    """One run's folder and everything written there."""
+
+    def __init__(self, config: TrainingConfig, stage: str, env: PixelEnv, agent: Agent):
+        self.config, self.env, self.agent = config, env, agent
+        self.folder = prepare_folder(config, stage)
+        self.log = MetricsLog(self.folder, config.wandb, name=str(self.folder))
+        self._possible = config.reward.possible_returns(config.task.discount)
+        self._warned = False
+
+    def validate(self) -> dict[str, float]:
+        """A periodic evaluation: deterministic policy, always the same start states."""
+        policy = AgentPolicy(self.agent, deterministic=True)
+        episodes = self.config.scale.validation_episodes
+        result = evaluate(self.env, policy, episodes, "validate")
+        return evaluation_row(result)
+
+    def write(self, step: int, row: dict[str, float]) -> None:
+        """One row of metrics; warns once if the critic has come loose."""
+        self.log.write(step, row)
+        warning = loose_critic(row["q_data"], self._possible) if "q_data" in row else None
+        if warning and not self._warned:
+            tqdm.write(f"warning: {warning}", file=sys.stderr)
+            self._warned = True
+
+    def save(self, updates: int, env_steps: int) -> Path:
+        """The finished run's checkpoint."""
+        path = self.folder / "checkpoint.pt"
+        Checkpoint.of(
+            self.agent,
+            self.env.unwrapped.pixel_spec,
+            asdict(self.config.reward),
+            self.config.task.discount,
+            asdict(self.config),
+            updates,
+            env_steps,
+        ).save(path)
+        return path
+
+    def close(self) -> None:
+        self.log.close()
+
+
+@contextmanager
+def training_run(
+    config: TrainingConfig, stage: str, env: PixelEnv, agent: Agent
+) -> Iterator[TrainingRun]:
+    run = TrainingRun(config, stage, env, agent)
+    try:
+        yield run
+    finally:
+        run.close()
+
+
+def prepare_folder(config: TrainingConfig, stage: str) -> Path:
+    """An empty folder for the run. Raises ValueError where a finished one stands."""
+    folder = Path(config.output) if config.output else run_folder(config, stage)
+    if (folder / "checkpoint.pt").exists() and not config.overwrite:
+        raise ValueError(f"{folder} holds a finished run; set overwrite=true to replace it")
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder / "tensorboard", ignore_errors=True)
+    for name in ("checkpoint.pt", "metrics.csv"):
+        (folder / name).unlink(missing_ok=True)
+    OmegaConf.save(OmegaConf.create(asdict(config)), folder / "config.yaml")
+    return folder
+
+
+def evaluation_row(result: Evaluation) -> dict[str, float]:
+    """An evaluation as columns of metrics.csv."""
+    low, high = result.interval
+    return {
+        "evaluation/success_rate": result.success_rate,
+        "evaluation/success_low": low,
+        "evaluation/success_high": high,
+        "evaluation/mean_return": float(result.returns.mean()),
+        "evaluation/mean_length": float(result.lengths.mean()),
+        "evaluation/episodes": result.episodes,
+    }
+
+
+def set_threads(threads: int | None) -> None:
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
+def sampling_generator(seed: int, stage: str) -> np.random.Generator:
+    """The stage's own stream of batches."""
+    return np.random.default_rng([seed, *stage.encode()])

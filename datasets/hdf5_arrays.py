@@ -1,0 +1,65 @@
+"""Arrays of one demo, checked as they are read: every fault names file, demo, key and remedy."""
+
+from typing import Any
+
+import h5py
+import numpy as np
+
+from calql_vision.datasets.hdf5_layout import DatasetError, listing
+
+
+def fault(demo: h5py.Group, key: str, problem: str) -> DatasetError:
+    """The error that says where: file, demo, key."""
+    return DatasetError(f"{demo.file.filename}: {demo.name.split('/')[-1]}: {key} {problem}")
+
+
+def member(demo: h5py.Group, key: str, kind: type) -> Any:
+    """The group or dataset under `key`; DatasetError if it is missing or of another kind."""
+    found = demo.get(key)
+    if not isinstance(found, kind):
+        holder = demo.get(key.rpartition("/")[0] or ".", {})
+        raise fault(demo, key, f"is missing; there are {listing(holder)}")
+    return found
+
+
+def stored_array(
+    demo: h5py.Group, key: str, *, ndim: int, length: int | None = None
+) -> h5py.Dataset:
+    """A dataset of `ndim` axes and, if given, `length` steps; not read yet."""
+    dataset = member(demo, key, h5py.Dataset)
+    if dataset.ndim != ndim:
+        raise fault(demo, key, f"has shape {dataset.shape}, not {ndim} axes; store it again")
+    if length is not None and len(dataset) != length:
+        raise fault(
+            demo,
+            key,
+            f"has {len(dataset)} steps but actions has {length}; drop or repair the demo",
+        )
+    return dataset
+
+
+def take(demo: h5py.Group, dataset: h5py.Dataset, rows: slice) -> np.ndarray:
+    """Some rows in one read."""
+    try:
+        return dataset[rows]
+    except OSError as error:
+        key = dataset.name.removeprefix(f"{demo.name}/")
+        raise fault(
+            demo, key, f"cannot be read ({error}); the file is damaged: copy it again"
+        ) from error
+
+
+def finite(demo: h5py.Group, key: str, array: np.ndarray) -> np.ndarray:
+    """`array` as float32, refused if it holds NaN, infinities or no numbers at all."""
+    if array.dtype.kind not in "fiub":
+        raise fault(demo, key, f"is of type {array.dtype}, not numbers; store it again")
+    if not np.isfinite(array).all():
+        step = np.argwhere(~np.isfinite(array))[0][0]
+        raise fault(demo, key, f"is NaN or infinite at step {step}; drop or repair the demo")
+    return array.astype(np.float32)
+
+
+def numbers(demo: h5py.Group, key: str, *, ndim: int, length: int | None = None) -> np.ndarray:
+    """A whole dataset of finite numbers, float32."""
+    dataset = stored_array(demo, key, ndim=ndim, length=length)
+    return finite(demo, key, take(demo, dataset, slice(None)))

@@ -1,0 +1,171 @@
+"""What reading and writing share: opening the file, its demos, filter keys and env_args."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from calql_vision.types import EnvSpec
+
+IMAGE_SUFFIX = "_image"
+#: robomimic's EnvType.GYM_TYPE: ours are Gymnasium environments.
+GYM_TYPE = 2
+#: Keys of env_kwargs that an EnvSpec holds as fields of its own.
+_SPEC_KWARGS = ("camera_names", "camera_heights", "camera_widths", "horizon", "control_freq")
+
+
+class DatasetError(ValueError):
+    """A file of demonstrations is not as it should be; one sentence: place, fault, remedy."""
+
+
+@contextmanager
+def open_dataset(path: str | Path) -> Iterator[h5py.File]:
+    """The file, opened for reading; DatasetError if it is missing, foreign or damaged."""
+    path = Path(path)
+    if not path.is_file():
+        raise DatasetError(f"{path}: no such file; check the path or collect demonstrations first")
+    if not h5py.is_hdf5(path):
+        raise DatasetError(f"{path}: not an HDF5 file; give a file in robomimic's layout")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise DatasetError(
+            f"{path}: truncated or damaged ({error}); copy, download or collect it again"
+        ) from error
+    with file:
+        if not isinstance(file.get("data"), h5py.Group):
+            raise DatasetError(f"{path}: no group 'data'; give a file in robomimic's layout")
+        yield file
+
+
+def filter_keys(file: h5py.File) -> dict[str, list[str]]:
+    """Names of demos by filter key, as the file's `mask` group lists them."""
+    masks = file.get("mask", {})
+    return {key: _in_order([_text(name) for name in masks[key][:]]) for key in masks}
+
+
+def demo_names(file: h5py.File, filter_key: str | None = None) -> list[str]:
+    """Names of the demos, by number; all of them, or those that `mask/<filter_key>` lists."""
+    names = _in_order(list(file["data"]))
+    if filter_key is not None:
+        names = _listed_demos(file, filter_key)
+    if not names:
+        place = "data" if filter_key is None else f"mask/{filter_key}"
+        raise DatasetError(f"{file.filename}: {place} holds no demo; collect demonstrations first")
+    return names
+
+
+def _listed_demos(file: h5py.File, filter_key: str) -> list[str]:
+    masks = filter_keys(file)
+    if filter_key not in masks:
+        raise DatasetError(
+            f"{file.filename}: no filter key {filter_key!r}; it has {listing(masks)}"
+        )
+    for name in masks[filter_key]:
+        if name not in file["data"]:
+            raise DatasetError(
+                f"{file.filename}: mask/{filter_key} lists {name}, which data does not hold; "
+                f"choose another filter key or write the mask again"
+            )
+    return masks[filter_key]
+
+
+def _in_order(names: list[str]) -> list[str]:
+    """Sorted by the numbers inside the names: demo_2 before demo_10."""
+    return sorted(
+        names, key=lambda name: [int(s) if s.isdigit() else s for s in re.split(r"(\d+)", name)]
+    )
+
+
+def _text(name: bytes | str) -> str:
+    return name.decode() if isinstance(name, bytes) else name
+
+
+def listing(names) -> str:
+    """The valid choices, for an error's sentence."""
+    return ", ".join(sorted(names)) or "none"
+
+
+def dump_env_args(spec: EnvSpec, versions: dict[str, str]) -> str:
+    """The `env_args` JSON from which `env_spec` rebuilds `spec`."""
+    height, width = spec.image_size
+    return json.dumps(
+        {
+            "env_name": spec.name,
+            "env_version": ", ".join(f"{name} {version}" for name, version in versions.items()),
+            "type": GYM_TYPE,
+            "env_type": GYM_TYPE,
+            "env_kwargs": {
+                "camera_names": list(spec.cameras),
+                "camera_heights": height,
+                "camera_widths": width,
+                "horizon": spec.horizon,
+                "control_freq": spec.control_hz,
+                **spec.kwargs,
+            },
+            # Not robomimic's: the order in which the policy sees them is no property of HDF5.
+            "proprio_keys": list(spec.proprio),
+        },
+        indent=4,
+    )
+
+
+def read_env_args(file: h5py.File) -> dict[str, Any]:
+    """The parsed `env_args`, with `env_name` and `env_kwargs` in it."""
+    text = file["data"].attrs.get("env_args")
+    if text is None:
+        raise DatasetError(
+            f"{file.filename}: data has no attribute 'env_args'; "
+            "add robomimic's JSON that names the environment"
+        )
+    try:
+        env_args = json.loads(text)
+    except ValueError as error:
+        raise DatasetError(
+            f"{file.filename}: env_args is not JSON ({error}); write it again"
+        ) from error
+    if not isinstance(env_args, dict) or "env_name" not in env_args:
+        raise DatasetError(f"{file.filename}: env_args names no 'env_name'; add it")
+    return env_args | {"env_kwargs": env_args.get("env_kwargs") or {}}
+
+
+def camera_names(env_args: dict[str, Any]) -> list[str]:
+    """The cameras that env_args lists; robosuite takes one name as well as a list of names."""
+    names = env_args["env_kwargs"].get("camera_names") or []
+    return [names] if isinstance(names, str) else list(names)
+
+
+def env_spec(
+    env_args: dict[str, Any],
+    *,
+    cameras: tuple[str, ...],
+    image_size: tuple[int, int],
+    proprio: dict[str, int],
+    action_dim: int,
+    longest: int,
+) -> EnvSpec:
+    """What env_args and the stored arrays say of the environment.
+
+    Where env_args is silent, the horizon is the `longest` demo and control_hz is 0 (unknown).
+    """
+    kwargs = env_args["env_kwargs"]
+    return EnvSpec(
+        name=env_args["env_name"],
+        cameras=cameras,
+        image_size=image_size,
+        proprio=proprio,
+        action_dim=action_dim,
+        horizon=int(kwargs.get("horizon") or longest),
+        control_hz=float(kwargs.get("control_freq") or 0),
+        kwargs=further_kwargs(env_args),
+    )
+
+
+def further_kwargs(env_args: dict[str, Any]) -> dict[str, Any]:
+    """The env_kwargs that are no fields of an EnvSpec."""
+    kwargs = env_args["env_kwargs"]
+    return {name: value for name, value in kwargs.items() if name not in _SPEC_KWARGS}

@@ -1,0 +1,349 @@
+"""Laws of the stages that make, render again and look at a file, on the real simulator."""
+
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+
+import h5py
+import imageio.v3 as imageio
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from calql_vision.datasets.buffer import RewardConfig
+from calql_vision.datasets.hdf5 import DatasetError, EpisodeWriter, read_episodes, read_spec
+from calql_vision.datasets.statistics import episode_statistics, suspicions
+from calql_vision.envs import make_expert
+from calql_vision.rollout import rollout
+from calql_vision.stages import collect, convert, inspect
+from calql_vision.stages.collect import CollectConfig
+from calql_vision.stages.convert import ConvertConfig
+from calql_vision.stages.inspect import InspectConfig
+from calql_vision.stages.parallel import map_in_order
+from calql_vision.stages.task import TaskConfig, task_env
+
+TASK = TaskConfig(image_size=16, horizon=25, collect_kwargs={"start_region": 0.5})
+PERFECT = partial(CollectConfig, task=TASK, episodes=2, noise=0.0)
+
+
+class Still:
+    """A policy that lifts nothing."""
+
+    def reset(self):
+        pass
+
+    def act(self, observation):
+        return np.zeros(4, dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def demonstrations(tmp_path_factory):
+    """Eight demonstrations, every other one a failure, with their last frames and states."""
+    path = tmp_path_factory.mktemp("data") / "lift.hdf5"
+    env = task_env(TASK, collecting=True)
+    policies = [make_expert(env, noise=0.0), Still()]
+    versions = collect.software_versions()
+    with EpisodeWriter(path, env.pixel_spec, versions=versions, next_obs=True) as writer:
+        for number in range(8):
+            writer.append(rollout(env, policies[number % 2], seed=number, record_states=True))
+    env.close()
+    return path
+
+
+def contents(path) -> dict:
+    """Every dataset and every attribute of a file, by name."""
+    found = {}
+    with h5py.File(path) as file:
+
+        def note(name, item):
+            found[name] = item[:] if isinstance(item, h5py.Dataset) else None
+            found.update({f"{name}@{key}": value for key, value in item.attrs.items()})
+
+        file.visititems(note)
+    return found
+
+
+def assert_same_contents(one: dict, other: dict):
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+@pytest.mark.parametrize("config", [CollectConfig, ConvertConfig, InspectConfig])
+def test_configurations_survive_omegaconf(config):
+    assert OmegaConf.to_object(OmegaConf.structured(config)) == config()
+
+
+# Collect ----------------------------------------------------------------------------------------
+
+
+def test_the_number_of_processes_does_not_change_the_file(tmp_path):
+    files = [tmp_path / "one.hdf5", tmp_path / "two.hdf5"]
+    for processes, path in enumerate(files, start=1):
+        collect.run(PERFECT(output=str(path), processes=processes, noise=None))
+    assert_same_contents(*map(contents, files))
+
+
+def test_an_episode_depends_on_its_number_and_seed_alone(tmp_path):
+    for name, episodes, seed in (("few", 1, 0), ("more", 2, 0), ("other", 1, 1)):
+        collect.run(PERFECT(output=str(tmp_path / name), episodes=episodes, seed=seed))
+    (few,), (more, second), (other,) = (
+        list(read_episodes(tmp_path / name)) for name in ("few", "more", "other")
+    )
+    np.testing.assert_array_equal(few.images, more.images)
+    np.testing.assert_array_equal(few.actions, more.actions)
+    assert not np.array_equal(few.images[0], second.images[0])
+    assert not np.array_equal(few.images[0], other.images[0])
+
+
+def test_the_file_tells_how_it_was_collected(tmp_path):
+    collect.run(PERFECT(output=str(tmp_path / "lift.hdf5"), episodes=1))
+    spec = read_spec(tmp_path / "lift.hdf5")
+    assert (spec.name, spec.image_size, spec.horizon) == (TASK.name, (16, 16), 25)
+    assert spec.kwargs["start_region"] == 0.5
+
+
+def test_collect_says_what_it_wrote(tmp_path, capsys):
+    result = collect.run(PERFECT(output=str(tmp_path / "lift.hdf5")))
+    lengths = [len(episode) for episode in read_episodes(tmp_path / "lift.hdf5")]
+    assert (result.episodes, result.transitions, result.successes) == (2, sum(lengths), 2)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert f"2 episodes, {sum(lengths)} transitions, 100% successful" in line
+
+
+def test_an_existing_file_is_replaced_only_when_told(tmp_path):
+    path = tmp_path / "lift.hdf5"
+    path.write_bytes(b"older")
+    with pytest.raises(ValueError, match="exists already; set overwrite=true"):
+        collect.run(PERFECT(output=str(path)))
+    assert path.read_bytes() == b"older"
+    collect.run(PERFECT(output=str(path), overwrite=True))
+    assert len(list(read_episodes(path))) == 2
+
+
+def test_an_interrupted_collection_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(collect.Demonstrator, "__call__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        collect.run(PERFECT(output=str(tmp_path / "lift.hdf5")))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"episodes": 0}, "episodes=0"),
+        ({"processes": 0}, "processes=0"),
+        ({"done_mode": 7}, "done_mode=7"),
+        ({"seed": 1000}, "seed=1000"),
+        ({"noise": -1.0}, "noise=-1.0"),
+        ({"task": TaskConfig(name="tabletop/juggle")}, "tabletop/juggle"),
+    ],
+)
+def test_an_impossible_collection_is_refused_and_leaves_nothing(tmp_path, change, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        collect.run(PERFECT(output=str(tmp_path / "lift.hdf5"), **change))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_worker_raises_in_another_process_is_raised_here():
+    clumsy = partial(collect.Demonstrator, TASK, -1.0, 0)
+    with pytest.raises(ValueError, match="noise=-1.0"):
+        list(map_in_order(clumsy, [5], processes=2))
+
+
+# Convert ----------------------------------------------------------------------------------------
+
+
+def test_rendering_the_states_again_repeats_the_file_bit_for_bit(demonstrations, tmp_path):
+    output = tmp_path / "again.hdf5"
+    convert.run(ConvertConfig(source=str(demonstrations), output=str(output), next_obs=True))
+    assert_same_contents(contents(demonstrations), contents(output))
+
+
+def test_states_alone_are_enough(demonstrations, tmp_path):
+    bare = tmp_path / "states.hdf5"
+    bare.write_bytes(demonstrations.read_bytes())
+    with h5py.File(bare, "a") as file:
+        for demo in file["data"].values():
+            for key in ("obs", "next_obs", "rewards", "dones"):
+                del demo[key]
+    result = convert.run(ConvertConfig(source=str(bare), next_obs=True))
+    assert result == tmp_path / "states_pixels.hdf5"
+    assert_same_contents(contents(demonstrations), contents(result))
+
+
+def test_cameras_and_size_can_be_chosen_and_the_rest_is_kept(demonstrations, tmp_path):
+    with h5py.File(demonstrations, "a") as file:
+        file["data/demo_1"].attrs["ep_meta"] = "a remark"
+        file["data"].attrs["collector"] = "a name"
+    output = tmp_path / "large.hdf5"
+    config = ConvertConfig(source=str(demonstrations), output=str(output), cameras=["wrist"])
+    convert.run(replace(config, image_size=32, gzip=True, done_mode=0))
+    old, new = read_spec(demonstrations), read_spec(output)
+    assert new == replace(old, cameras=("wrist",), image_size=(32, 32))
+    before, after = contents(demonstrations), contents(output)
+    assert after["data/demo_1@ep_meta"] == "a remark"
+    assert after["data@collector"] == "a name"
+    for key in ("actions", "rewards", "states", "obs/robot0_eef_pos"):
+        np.testing.assert_array_equal(after[f"data/demo_1/{key}"], before[f"data/demo_1/{key}"])
+    for key in ("mask/train", "mask/valid"):
+        np.testing.assert_array_equal(after[key], before[key])
+    for key in ("train", "valid"):
+        assert len(list(read_episodes(output, filter_key=key)))
+
+
+def delete_states(file):
+    del file["data/demo_1/states"]
+
+
+def widen_states(file):
+    del file["data/demo_1/states"]
+    file["data/demo_1/states"] = np.zeros((len(file["data/demo_1/actions"]), 3))
+
+
+def rename_environment(file):
+    text = file["data"].attrs["env_args"]
+    file["data"].attrs["env_args"] = text.replace("tabletop/lift", "tabletop/juggle")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (delete_states, "demo_1: states is missing"),
+        (widen_states, "demo_1: states do not fit"),
+        (rename_environment, "tabletop/juggle"),
+    ],
+)
+def test_a_file_that_cannot_be_rendered_is_refused(demonstrations, tmp_path, change, sentence):
+    source = tmp_path / "source.hdf5"
+    source.write_bytes(demonstrations.read_bytes())
+    with h5py.File(source, "a") as file:
+        change(file)
+    with pytest.raises(ValueError, match=sentence):
+        convert.run(ConvertConfig(source=str(source)))
+    assert list(tmp_path.iterdir()) == [source]
+
+
+def test_states_of_another_model_are_rendered_with_a_warning(demonstrations, tmp_path):
+    source = tmp_path / "source.hdf5"
+    source.write_bytes(demonstrations.read_bytes())
+    with h5py.File(source, "a") as file:
+        file["data/demo_0"].attrs["model_file"] = "<mujoco/>"
+    with pytest.warns(UserWarning, match="stored model is not the environment's"):
+        convert.run(ConvertConfig(source=str(source)))
+
+
+def test_convert_needs_a_source_and_keeps_an_existing_output(demonstrations, tmp_path):
+    with pytest.raises(ValueError, match="source is not set"):
+        convert.run(ConvertConfig())
+    with pytest.raises(ValueError, match="exists already"):
+        convert.run(ConvertConfig(source=str(demonstrations), output=str(demonstrations)))
+
+
+# Inspect ----------------------------------------------------------------------------------------
+
+
+def test_inspect_counts_what_is_there(demonstrations, capsys):
+    result = inspect.run(InspectConfig(data=str(demonstrations)))
+    episodes = list(read_episodes(demonstrations))
+    assert [len(e) for e in result.episodes] == [len(e) for e in episodes]
+    assert [e.success for e in result.episodes] == [e.success for e in episodes]
+    page = capsys.readouterr().out
+    for words in (
+        "8, of which 4 successful (50%)",
+        f"{sum(map(len, episodes))} ",
+        "front, wrist: 16 x 16 pixels",
+        "robot0_eef_pos 3",
+        "train 7, valid 1",
+        "start_region 0.5",
+        "dimension 3",
+    ):
+        assert words in page
+
+
+def test_returns_to_go_are_those_that_the_agent_will_see(demonstrations):
+    config = InspectConfig(data=str(demonstrations), reward=RewardConfig(scale=10.0, bias=-5.0))
+    for episode in inspect.run(config).episodes:
+        if not episode.success:
+            assert np.allclose(episode.returns_to_go, -5 / (1 - 0.97))
+            continue
+        assert episode.returns_to_go[-1] == 5
+        for now, later in pairwise(episode.returns_to_go):
+            assert now == pytest.approx(-5 + 0.97 * later, rel=1e-5)
+
+
+def test_the_contact_sheet_shows_two_of_each_outcome(demonstrations):
+    result = inspect.run(InspectConfig(data=str(demonstrations)))
+    assert result.contact_sheet == demonstrations.with_name("lift_contact_sheet.png")
+    picture = imageio.imread(result.contact_sheet)
+    assert picture.shape[0] > 500
+    assert len(np.unique(picture.reshape(-1, picture.shape[-1]), axis=0)) > 50
+    assert not list(demonstrations.parent.glob("*.partial"))
+
+
+def test_inspect_takes_a_filter_key(demonstrations):
+    result = inspect.run(InspectConfig(data=str(demonstrations), filter_key="valid"))
+    assert len(result.episodes) == 1
+
+
+def test_inspect_refuses_a_missing_file(tmp_path):
+    with pytest.raises(DatasetError, match="no such file"):
+        inspect.run(InspectConfig(data=str(tmp_path / "gone.hdf5")))
+
+
+def found_in(spec, episodes) -> str:
+    statistics = [
+        episode_statistics(f"demo_{n}", episode, 0.97, RewardConfig())
+        for n, episode in enumerate(episodes)
+    ]
+    return " ".join(suspicions(statistics, spec.cameras))
+
+
+@pytest.fixture
+def mixed(small_spec, random_episode):
+    """Four unsuspicious episodes."""
+    return [random_episode(small_spec, 6, n % 2 == 0, seed=n) for n in range(4)]
+
+
+def test_nothing_is_suspicious_about_good_episodes(small_spec, mixed):
+    assert found_in(small_spec, mixed) == ""
+
+
+def test_one_sided_outcomes_are_suspicious(small_spec, mixed):
+    assert "No episode succeeds" in found_in(small_spec, mixed[1::2])
+    assert "Every episode succeeds" in found_in(small_spec, mixed[::2])
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda e: {"rewards": e.rewards * 2.5}, "Rewards are not 0 and 1 alone: 2 values"),
+        (lambda e: {"actions": e.actions * [1, 0] + [0, 0.5]}, "dimension 1 is always 0.5"),
+        (lambda e: {"actions": np.sign(e.actions)}, "dimension 0 is saturated on more than 90%"),
+        (lambda e: {"images": e.images * 0}, "front is black in 4 of 4"),
+        (lambda e: {"images": e.images * 0 + np.uint8(99)}, "front shows one colour in 4 of 4"),
+        (lambda e: {"images": e.images[[0] * 7]}, "wrist never changes in 4 of 4"),
+    ],
+)
+def test_what_is_probably_a_mistake_is_named(small_spec, mixed, change, sentence):
+    assert sentence in found_in(small_spec, [replace(e, **change(e)) for e in mixed])
+
+
+def test_duplicates_are_named(small_spec, mixed):
+    assert "1 of 5 episodes repeat an earlier one exactly, for example demo_4 = demo_2" in (
+        found_in(small_spec, [*mixed, mixed[2]])
+    )
+
+
+def test_dones_of_no_done_mode_are_suspicious(tmp_path, small_spec, mixed, capsys):
+    path = tmp_path / "data.hdf5"
+    with EpisodeWriter(path, small_spec, versions={}) as writer:
+        for episode in mixed:
+            writer.append(episode)
+    assert not inspect.run(InspectConfig(data=str(path))).suspicious
+    with h5py.File(path, "a") as file:
+        file["data/demo_0/dones"][1] = 1
+    assert "dones agree with none" in inspect.run(InspectConfig(data=str(path))).suspicious[0]

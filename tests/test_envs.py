@@ -1,0 +1,289 @@
+"""Laws of every tabletop environment and its expert."""
+
+import warnings
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+from calql_vision.envs import env_names, make_env, make_expert
+from calql_vision.envs.tabletop import TASKS
+from calql_vision.rollout import rollout
+from calql_vision.types import EnvSpec
+
+NAMES = [f"tabletop/{task}" for task in TASKS]
+EPISODES = 5
+
+
+@pytest.fixture(params=NAMES, scope="module")
+def env(request):
+    env = make_env(request.param)
+    yield env
+    env.close()
+
+
+@pytest.fixture
+def lift():
+    env = make_env("tabletop/lift", image_size=16)
+    yield env
+    env.close()
+
+
+class RandomPolicy:
+    def __init__(self, seed=0):
+        self.random = np.random.default_rng(seed)
+
+    def reset(self):
+        pass
+
+    def act(self, observation):
+        return self.random.uniform(-1, 1, 4).astype(np.float32)
+
+
+def assert_same(a, b):
+    assert a.keys() == b.keys()
+    for key in a:
+        np.testing.assert_array_equal(a[key], b[key])
+
+
+def assert_same_episode(a, b):
+    for field in ("images", "proprio", "actions", "rewards", "states"):
+        np.testing.assert_array_equal(getattr(a, field), getattr(b, field))
+
+
+@pytest.mark.parametrize("class_name", TASKS.values())
+def test_a_registered_id_passes_gymnasiums_checker_without_warnings(class_name):
+    env = gymnasium.make(f"calql_vision.envs:calql_vision/{class_name}-v0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(env.unwrapped)
+    env.close()
+
+
+def test_a_random_episode_keeps_to_the_spaces_and_ends(env):
+    episode = rollout(env, RandomPolicy(), seed=0)
+    spec = env.pixel_spec
+    assert 1 <= len(episode) <= spec.horizon
+    assert episode.images.shape[1:] == (len(spec.cameras), *spec.image_size, 3)
+    assert episode.images.dtype == np.uint8
+    assert episode.proprio.shape[1:] == (spec.proprio_dim,)
+    for images, proprio in zip(episode.images, episode.proprio, strict=True):
+        assert env.observation_space.contains({"images": images, "proprio": proprio})
+
+
+def test_the_same_seed_repeats_bit_for_bit_in_the_same_env_and_in_another(env):
+    first = rollout(env, RandomPolicy(), seed=7, record_states=True)
+    rollout(env, RandomPolicy(1), seed=8)
+    again = rollout(env, RandomPolicy(), seed=7, record_states=True)
+    other = make_env(env.pixel_spec.name)
+    elsewhere = rollout(other, RandomPolicy(), seed=7, record_states=True)
+    other.close()
+    assert_same_episode(first, again)
+    assert_same_episode(first, elsewhere)
+
+
+def test_interleaved_envs_do_not_see_each_other(env):
+    other = make_env(env.pixel_spec.name)
+    alone = rollout(env, RandomPolicy(), seed=3)
+    env.reset(seed=3)
+    other.reset(seed=4)
+    for images, action in zip(alone.images[1:6], alone.actions, strict=False):
+        observation, *_ = env.step(action)
+        other.step(-action)
+        other.render()
+        np.testing.assert_array_equal(observation["images"], images)
+    other.close()
+
+
+def test_different_seeds_start_differently(env):
+    first, _ = env.reset(seed=0)
+    second, _ = env.reset(seed=1)
+    assert (first["images"] != second["images"]).any()
+
+
+def test_a_restored_state_shows_the_stored_image_and_goes_on_bit_for_bit(env):
+    episode = rollout(env, make_expert(env, noise=0.5), seed=5, record_states=True)
+    middle = len(episode) // 2
+    rollout(env, RandomPolicy(), seed=6)
+    restored = env.set_state(episode.states[middle])
+    np.testing.assert_array_equal(restored["images"], episode.images[middle])
+    np.testing.assert_array_equal(restored["proprio"], episode.proprio[middle])
+    for step in range(middle, len(episode)):
+        observation, reward, terminated, truncated, _ = env.step(episode.actions[step])
+        np.testing.assert_array_equal(observation["images"], episode.images[step + 1])
+        np.testing.assert_array_equal(env.get_state(), episode.states[step + 1])
+        assert reward == episode.rewards[step]
+        assert (terminated or truncated) == (step == len(episode) - 1)
+
+
+def test_a_restored_state_renders_the_same_in_an_env_that_was_never_reset(env):
+    observation, _ = env.reset(seed=2)
+    fresh = make_env(env.pixel_spec.name)
+    assert_same(fresh.set_state(env.get_state()), observation)
+    fresh.close()
+
+
+def test_rendering_for_people_changes_nothing(env):
+    plain = rollout(env, RandomPolicy(), seed=1)
+    env.reset(seed=1)
+    picture = env.render()
+    assert picture.shape == (256, 256, 3)
+    assert picture.dtype == np.uint8
+    observation, *_ = env.step(plain.actions[0])
+    np.testing.assert_array_equal(observation["images"], plain.images[1])
+
+
+def test_the_spec_rebuilds_the_env():
+    env = make_env(
+        "tabletop/push", cameras=["wrist"], image_size=(20, 24), horizon=9, start_region=0.25
+    )
+    spec = EnvSpec.from_dict(env.pixel_spec.to_dict())
+    again = make_env(
+        spec.name,
+        cameras=spec.cameras,
+        image_size=spec.image_size,
+        horizon=spec.horizon,
+        **spec.kwargs,
+    )
+    assert again.pixel_spec == env.pixel_spec
+    assert again.model_xml() == env.model_xml()
+    assert_same(again.reset(seed=0)[0], env.reset(seed=0)[0])
+    env.close()
+    again.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_start_region_scales_the_starts_of_the_things_about_their_middle(name):
+    starts = {}
+    for region in (0.0, 0.5, 1.0):
+        env = make_env(name, image_size=8, cameras=["front"], start_region=region)
+        env.reset(seed=11)
+        starts[region] = np.concatenate([env.data.mocap_pos.ravel(), env.data.qpos[5:8]])
+        env.close()
+    half, whole = starts[0.5] - starts[0.0], starts[1.0] - starts[0.0]
+    assert np.abs(whole).max() > 0.01
+    np.testing.assert_allclose(2 * half, whole, atol=1e-12)
+
+
+def test_success_terminates_with_reward_one_and_the_time_limit_truncates(env):
+    env.reset(seed=0)
+    expert = make_expert(env, noise=0.0)
+    rewards, ended = [], False
+    while not ended:
+        _, reward, terminated, truncated, info = env.step(expert.act({}))
+        rewards.append(reward)
+        ended = terminated or truncated
+    assert terminated
+    assert not truncated
+    assert info["success"]
+    assert rewards == [0.0] * (len(rewards) - 1) + [1.0]
+
+
+def test_the_time_limit_truncates_without_reward(env):
+    env.reset(seed=0)
+    for step in range(1, env.pixel_spec.horizon + 1):
+        _, reward, terminated, truncated, info = env.step(np.array([0, 0, 1, 0.0]))
+        assert (reward, terminated, info["success"]) == (0.0, False, False)
+        assert truncated == (step == env.pixel_spec.horizon)
+
+
+def test_images_are_upright_and_not_mirrored(lift):
+    cube = {}
+    for side in (-1, 1):
+        lift.reset(seed=0)
+        lift.data.qpos[5:7] = (0.0, 0.08 * side)
+        images = lift.set_state(lift.get_state())["images"].astype(int)
+        red = images[..., 0] - images[..., 1:].max(axis=-1) > 60
+        cube[side] = [np.argwhere(view)[:, 1].mean() for view in red]
+    assert cube[1][0] > cube[-1][0]  # the front camera faces the robot: its left is at the right
+    assert cube[1][1] < cube[-1][1]  # the wrist camera looks as the robot does
+    front, wrist = images
+    assert front[0, 0, 2] > front[0, 0, 0]  # blue floor behind the table at the top,
+    assert front[-1, 0, 0] > front[-1, 0, 2]  # wood at the bottom
+    assert wrist[0].mean() < 100 < wrist[-1].mean()  # dark hand above the bright mat
+
+
+def test_actions_outside_the_box_are_clipped(lift):
+    lift.reset(seed=0)
+    clipped, *_ = lift.step(np.array([1.0, -1.0, -1.0, 1.0]))
+    lift.reset(seed=0)
+    outside, *_ = lift.step(np.array([9.0, -9.0, -2.0, 5.0]))
+    assert_same(clipped, outside)
+
+
+def test_the_hand_stays_in_its_workspace_and_the_grip_follows(lift):
+    lift.reset(seed=0)
+    for _ in range(20):
+        observation, *_ = lift.step(np.array([1.0, 1.0, 1.0, 1.0]))
+    np.testing.assert_allclose(observation["proprio"], [0.22, 0.22, 0.24, 0.0], atol=0.005)
+    for _ in range(5):
+        observation, *_ = lift.step(np.array([0.0, 0.0, 0.0, -1.0]))
+    assert observation["proprio"][3] == pytest.approx(0.076, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (np.zeros(3), r"shape \(3,\)"),
+        (np.zeros((1, 4)), r"shape \(1, 4\)"),
+        (np.array([0, np.nan, 0, 0]), "not finite"),
+    ],
+)
+def test_a_wrong_action_is_refused(lift, action, message):
+    lift.reset(seed=0)
+    with pytest.raises(ValueError, match=message):
+        lift.step(action)
+
+
+def test_a_state_of_another_model_is_refused(lift):
+    with pytest.raises(ValueError, match=r"state has shape \(3,\)"):
+        lift.set_state(np.zeros(3))
+
+
+@pytest.mark.parametrize("name", ["tabletop/fly", "moon/lift", "lift", ""])
+def test_an_unknown_name_is_refused_with_the_valid_ones(name):
+    with pytest.raises(ValueError, match="tabletop/pick_place"):
+        make_env(name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"cameras": ["top"]}, "front, wrist"),
+        ({"cameras": []}, "front, wrist"),
+        ({"image_size": 0}, "pixels"),
+        ({"horizon": 0}, "at least 1"),
+        ({"start_region": 1.5}, "outside 0..1"),
+    ],
+)
+def test_a_wrong_argument_is_refused_with_its_remedy(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        make_env("tabletop/lift", **arguments)
+
+
+def test_every_name_is_listed():
+    assert set(NAMES) <= set(env_names())
+
+
+def test_the_expert_without_noise_always_succeeds(env):
+    expert = make_expert(env, noise=0.0)
+    assert all(rollout(env, expert, seed=seed).success for seed in range(EPISODES))
+
+
+def test_the_expert_repeats_from_its_seed_and_differs_with_another(env):
+    episodes = [rollout(env, make_expert(env, seed=seed), seed=0) for seed in (3, 3, 4)]
+    np.testing.assert_array_equal(episodes[0].actions, episodes[1].actions)
+    assert (episodes[0].actions[0] != episodes[2].actions[0]).any()
+    assert np.abs(episodes[0].actions).max() <= 1.0
+
+
+def test_the_expert_with_its_default_noise_succeeds_sometimes(env):
+    expert = make_expert(env, seed=0)
+    successes = [rollout(env, expert, seed=seed).success for seed in range(4 * EPISODES)]
+    assert 0 < sum(successes) < len(successes)
+
+
+def test_negative_noise_is_refused(lift):
+    with pytest.raises(ValueError, match="negative"):
+        make_expert(lift, noise=-0.1)
