@@ -50,7 +50,7 @@ def filter_keys(file: h5py.File) -> dict[str, list[str]]:
 
 def demo_names(file: h5py.File, filter_key: str | None = None) -> list[str]:
     """Names of the demos, by number; all of them, or those that `mask/<filter_key>` lists."""
-    names = _in_order(list(file["data"]))
+    names = _in_order([n for n, item in file["data"].items() if isinstance(item, h5py.Group)])
     if filter_key is not None:
         names = _listed_demos(file, filter_key)
     if not names:

@@ -49,6 +49,7 @@ class EpisodeWriter:
             partial = stack.enter_context(whole_file(self._path))
             file = stack.enter_context(h5py.File(partial, "w"))
             self._data = file.create_group("data")
+            self._data.attrs["env_args"] = dump_env_args(self._spec, self._versions)
             stack.push(self._finish)
             self._exits = stack.pop_all()
         return self
@@ -83,7 +84,7 @@ class EpisodeWriter:
             return
         if not self._lengths:
             raise DatasetError(f"{self._path}: no episode was appended, so no file is written")
-        finish_data(self._data, self._spec, self._versions, sum(self._lengths))
+        self._data.attrs["total"] = sum(self._lengths)
         valid = _valid_demos(len(self._lengths))
         _write_mask(self._data.file, "train", ~valid)
         _write_mask(self._data.file, "valid", valid)
@@ -96,12 +97,6 @@ def check_storage(compression: str | None, done_mode: int) -> None:
     if done_mode not in DONE_MODES:
         choices = ", ".join(f"{mode} ({meaning})" for mode, meaning in DONE_MODES.items())
         raise DatasetError(f"done_mode={done_mode} does not exist; choose {choices}")
-
-
-def finish_data(data: h5py.Group, spec: EnvSpec, versions: dict[str, str], total: int) -> None:
-    """The attributes of `data`: env_args and the number of transitions."""
-    data.attrs["env_args"] = dump_env_args(spec, versions)
-    data.attrs["total"] = total
 
 
 def write_dones(demo: h5py.Group, done_mode: int) -> None:

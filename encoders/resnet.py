@@ -4,7 +4,6 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torchvision.models import resnet18 as torchvision_resnet18
 
 
 def group_norm(channels: int) -> nn.Module:
@@ -20,6 +19,9 @@ def resnet18(in_channels: int, weights: str | None = None) -> nn.Module:
     channels the first kernel is repeated and divided, so that activations keep their scale.
     Raises ValueError if the file does not fit.
     """
+    # Imported here: torchvision takes seconds to load, and the small encoders do not need it.
+    from torchvision.models import resnet18 as torchvision_resnet18
+
     network = torchvision_resnet18(norm_layer=group_norm)
     if in_channels != 3:
         network.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)

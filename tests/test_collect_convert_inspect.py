@@ -12,7 +12,6 @@ from omegaconf import OmegaConf
 
 from calql_vision.datasets.buffer import RewardConfig
 from calql_vision.datasets.hdf5 import DatasetError, EpisodeWriter, read_episodes, read_spec
-from calql_vision.datasets.statistics import episode_statistics, suspicions
 from calql_vision.envs import make_expert
 from calql_vision.rollout import rollout
 from calql_vision.stages import collect, convert, inspect
@@ -150,7 +149,7 @@ def test_an_impossible_collection_is_refused_and_leaves_nothing(tmp_path, change
 
 def test_what_a_worker_raises_in_another_process_is_raised_here():
     clumsy = partial(collect.Demonstrator, TASK, -1.0, 0)
-    with pytest.raises(ValueError, match="noise=-1.0"):
+    with pytest.raises(ValueError, match=r"noise=-1\.0"):
         list(map_in_order(clumsy, [5], processes=2))
 
 
@@ -294,56 +293,11 @@ def test_inspect_refuses_a_missing_file(tmp_path):
         inspect.run(InspectConfig(data=str(tmp_path / "gone.hdf5")))
 
 
-def found_in(spec, episodes) -> str:
-    statistics = [
-        episode_statistics(f"demo_{n}", episode, 0.97, RewardConfig())
-        for n, episode in enumerate(episodes)
-    ]
-    return " ".join(suspicions(statistics, spec.cameras))
-
-
-@pytest.fixture
-def mixed(small_spec, random_episode):
-    """Four unsuspicious episodes."""
-    return [random_episode(small_spec, 6, n % 2 == 0, seed=n) for n in range(4)]
-
-
-def test_nothing_is_suspicious_about_good_episodes(small_spec, mixed):
-    assert found_in(small_spec, mixed) == ""
-
-
-def test_one_sided_outcomes_are_suspicious(small_spec, mixed):
-    assert "No episode succeeds" in found_in(small_spec, mixed[1::2])
-    assert "Every episode succeeds" in found_in(small_spec, mixed[::2])
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        (lambda e: {"rewards": e.rewards * 2.5}, "Rewards are not 0 and 1 alone: 2 values"),
-        (lambda e: {"actions": e.actions * [1, 0] + [0, 0.5]}, "dimension 1 is always 0.5"),
-        (lambda e: {"actions": np.sign(e.actions)}, "dimension 0 is saturated on more than 90%"),
-        (lambda e: {"images": e.images * 0}, "front is black in 4 of 4"),
-        (lambda e: {"images": e.images * 0 + np.uint8(99)}, "front shows one colour in 4 of 4"),
-        (lambda e: {"images": e.images[[0] * 7]}, "wrist never changes in 4 of 4"),
-    ],
-)
-def test_what_is_probably_a_mistake_is_named(small_spec, mixed, change, sentence):
-    assert sentence in found_in(small_spec, [replace(e, **change(e)) for e in mixed])
-
-
-def test_duplicates_are_named(small_spec, mixed):
-    assert "1 of 5 episodes repeat an earlier one exactly, for example demo_4 = demo_2" in (
-        found_in(small_spec, [*mixed, mixed[2]])
-    )
-
-
-def test_dones_of_no_done_mode_are_suspicious(tmp_path, small_spec, mixed, capsys):
+def test_dones_of_no_done_mode_are_suspicious(demonstrations, tmp_path):
     path = tmp_path / "data.hdf5"
-    with EpisodeWriter(path, small_spec, versions={}) as writer:
-        for episode in mixed:
-            writer.append(episode)
-    assert not inspect.run(InspectConfig(data=str(path))).suspicious
+    path.write_bytes(demonstrations.read_bytes())
+    before = inspect.run(InspectConfig(data=str(path))).suspicious
     with h5py.File(path, "a") as file:
         file["data/demo_0/dones"][1] = 1
-    assert "dones agree with none" in inspect.run(InspectConfig(data=str(path))).suspicious[0]
+    (new,) = set(inspect.run(InspectConfig(data=str(path))).suspicious) - set(before)
+    assert "dones agree with none" in new

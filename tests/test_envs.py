@@ -180,6 +180,17 @@ def test_success_terminates_with_reward_one_and_the_time_limit_truncates(env):
     assert rewards == [0.0] * (len(rewards) - 1) + [1.0]
 
 
+def test_success_at_the_last_step_is_a_success_and_no_time_limit(env):
+    needed = len(rollout(env, make_expert(env, noise=0.0), seed=0))
+    short = make_env(env.pixel_spec.name, horizon=needed)
+    expert = make_expert(short, noise=0.0)
+    short.reset(seed=0)
+    for _ in range(needed):
+        _, _, terminated, truncated, _ = short.step(expert.act({}))
+    short.close()
+    assert (terminated, truncated) == (True, False)
+
+
 def test_the_time_limit_truncates_without_reward(env):
     env.reset(seed=0)
     for step in range(1, env.pixel_spec.horizon + 1):

@@ -15,13 +15,13 @@ from calql_vision.datasets.hdf5_arrays import fault, numbers, stored_array, take
 from calql_vision.datasets.hdf5_layout import (
     camera_names,
     demo_names,
+    dump_env_args,
     further_kwargs,
     open_dataset,
     read_env_args,
 )
 from calql_vision.datasets.hdf5_write import (
     check_storage,
-    finish_data,
     write_dones,
     write_observations,
 )
@@ -92,6 +92,7 @@ def _convert(
     names, data = demo_names(file), converted.create_group("data")
     spec, total = _spec(rebuild), 0
     data.attrs.update(file["data"].attrs)
+    data.attrs["env_args"] = dump_env_args(spec, software_versions())
     if "mask" in file:
         file.copy("mask", converted)
     worker = partial(Replayer, file.filename, rebuild)
@@ -111,7 +112,7 @@ def _convert(
             next_obs=config.next_obs,
         )
         total += len(demo["actions"])
-    finish_data(data, spec, software_versions(), total)
+    data.attrs["total"] = total
 
 
 def _spec(rebuild: Callable[[], PixelEnv]) -> EnvSpec:

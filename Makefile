@@ -1,0 +1,116 @@
+# calql-vision: a target for each stage. `make demo` runs them all for the task `lift`.
+#
+#   make pretrain TASK=pick_place ALGO=cql SEED=1 SCALE=small ARGS="algo.penalty_weight=5"
+#
+# Make knows the files: a target builds what is missing before it, and nothing twice.
+
+TASK  ?= lift
+ALGO  ?= cal_ql
+SEED  ?= 0
+SCALE ?= small
+ARGS  ?=
+
+VENV := .venv
+RUN  := $(VENV)/bin/calql-vision
+BASE := $(VENV)/bin/python -m pip --disable-pip-version-check
+UV   := $(VENV)/bin/uv
+READY := $(VENV)/.ready
+
+NAME   := $(if $(findstring /,$(TASK)),$(TASK),tabletop/$(TASK))
+DATA   := data/$(NAME).hdf5
+SHEET  := data/$(NAME)_contact_sheet.png
+FOLDER := runs/$(NAME)/$(ALGO)/seed$(SEED)
+REPORT := reports/$(NAME)/index.html
+WORDS  := task=$(TASK) scale=$(SCALE)
+AGENT  := $(WORDS) algo=$(ALGO) seed=$(SEED)
+
+.PHONY: help setup demo test lint lock doctor \
+        collect convert inspect pretrain finetune evaluate report clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo       install, then collect, pretrain, finetune, evaluate and report: lift"
+	@echo "make test       install, then every test"
+	@echo "make setup      install into $(VENV)"
+	@echo "make collect | inspect | pretrain | finetune | evaluate | report"
+	@echo "                one stage, and those that it needs; TASK= ALGO= SEED= SCALE= ARGS="
+	@echo "make convert SOURCE=file.hdf5    images for a file that has simulator states"
+	@echo "make doctor     is this machine ready?"
+	@echo "make clean      remove data/, runs/ and reports/"
+
+# Installation ----------------------------------------------------------------------------------
+
+setup: $(READY)
+
+# robomimic needs egl_probe, which compiles with a cmake 3.x from PATH: that comes first.
+$(READY): requirements.lock pyproject.toml
+	test -x $(VENV)/bin/python || python3 -m venv $(VENV)
+	$(BASE) install --quiet uv 'cmake<4'
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(UV) pip install --quiet --python $(VENV)/bin/python \
+	    --require-hashes --requirement requirements.lock
+	$(UV) pip install --quiet --python $(VENV)/bin/python --no-deps --editable .
+	$(RUN) doctor || $(MAKE) --no-print-directory system-packages
+	touch $@
+
+# Rendering needs EGL or OSMesa. As root on Debian and its kin they are installed; elsewhere
+# `doctor` says what is missing.
+.PHONY: system-packages
+system-packages:
+	test "$$(id -u)" = 0 && command -v apt-get
+	apt-get update -qq
+	apt-get install -y -qq libegl1 libgl1-mesa-dri libosmesa6
+	$(RUN) doctor
+
+doctor: $(READY)
+	$(RUN) doctor
+
+lock:
+	$(UV) pip compile --quiet pyproject.toml --constraint constraints.txt \
+	    --extra robosuite --extra gym --extra dev --universal --python-version 3.11 \
+	    --generate-hashes --no-header --no-annotate --no-emit-index-url --output-file requirements.lock
+
+# Stages ----------------------------------------------------------------------------------------
+
+collect:  $(DATA)
+inspect:  $(SHEET)
+pretrain: $(FOLDER)/pretrain/checkpoint.pt
+finetune: $(FOLDER)/finetune/checkpoint.pt
+evaluate: $(FOLDER)/evaluate/metrics.json
+report:   $(REPORT)
+
+$(DATA): | $(READY)
+	$(RUN) collect $(WORDS) output=$@ overwrite=true $(if $(filter collect,$(MAKECMDGOALS)),$(ARGS))
+
+$(SHEET): $(DATA)
+	$(RUN) inspect task=$(TASK) contact_sheet=$@ $(if $(filter inspect,$(MAKECMDGOALS)),$(ARGS))
+
+$(FOLDER)/pretrain/checkpoint.pt: $(DATA)
+	$(RUN) pretrain $(AGENT) overwrite=true $(ARGS)
+
+$(FOLDER)/finetune/checkpoint.pt: $(FOLDER)/pretrain/checkpoint.pt
+	$(RUN) finetune $(AGENT) overwrite=true $(ARGS)
+
+$(FOLDER)/evaluate/metrics.json: $(FOLDER)/finetune/checkpoint.pt
+	$(RUN) evaluate $(AGENT)
+
+$(REPORT): $(FOLDER)/evaluate/metrics.json $(SHEET) $(wildcard runs/$(NAME)/*/*/*/metrics.*)
+	$(RUN) report task=$(TASK)
+
+convert: | $(READY)
+	@test -n "$(SOURCE)" || { echo "error: say which file: make convert SOURCE=demo.hdf5"; exit 2; }
+	$(RUN) convert source=$(SOURCE) $(ARGS)
+
+demo: report
+	@echo "open $(REPORT)"
+
+# Checks ----------------------------------------------------------------------------------------
+
+test: lint
+	$(VENV)/bin/python -m pytest -n 2
+
+lint: $(READY)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+clean:
+	rm -rf data runs reports

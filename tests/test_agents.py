@@ -1,0 +1,245 @@
+"""Laws of the update, over the table of algorithms."""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from calql_vision.agents import AGENTS, build_agent
+from calql_vision.agents.cal_ql import CalQLConfig, calibrate
+from calql_vision.encoders.pixels import EncoderConfig
+from calql_vision.learn import learn
+from calql_vision.policy import AgentPolicy
+from calql_vision.types import EnvSpec, Observation, PixelBatch
+
+CPU = torch.device("cpu")
+SPEC = EnvSpec(
+    name="tabletop/lift",
+    cameras=("front", "wrist"),
+    image_size=(16, 16),
+    proprio={"position": 3, "opening": 1},
+    action_dim=4,
+    horizon=10,
+    control_hz=10.0,
+)
+BATCH = 8
+
+
+def small(name: str = "cal_ql", **options):
+    config = AGENTS[name][1](hidden=[16, 16], batch_size=BATCH, **options)
+    return config if name != "cal_ql" else replace(config, n_actions=options.get("n_actions", 3))
+
+
+def agent_of(config, seed: int = 0, **encoder):
+    return build_agent(SPEC, config, EncoderConfig(features=8, **encoder), CPU, seed)
+
+
+def observation(draws: torch.Generator, frames: int = 1, batch: int = BATCH) -> Observation:
+    images = torch.randint(
+        0, 256, (batch, 2, 16, 16, 3 * frames), dtype=torch.uint8, generator=draws
+    )
+    return Observation(images, torch.randn(batch, 4 * frames, generator=draws))
+
+
+def pixel_batch(seed: int = 0, frames: int = 1) -> PixelBatch:
+    draws = torch.Generator().manual_seed(seed)
+    return PixelBatch(
+        observation=observation(draws, frames),
+        action=torch.rand(BATCH, 4, generator=draws) * 2 - 1,
+        reward=-torch.ones(BATCH),
+        discount=torch.full((BATCH,), 0.97),
+        next_observation=observation(draws, frames),
+        return_to_go=-10 * torch.rand(BATCH, generator=draws),
+        success=torch.arange(BATCH) % 2 == 0,
+    )
+
+
+class OneBatch:
+    """A sampler that always gives the same transitions."""
+
+    def sample(self, batch_size, generator) -> PixelBatch:
+        assert batch_size == BATCH
+        return pixel_batch()
+
+
+def weights(module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def changed(module, before: dict[str, torch.Tensor]) -> set[str]:
+    return {n for n, value in module.state_dict().items() if not torch.equal(value, before[n])}
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_an_update_moves_encoder_critic_actor_and_reports_finite_numbers(name):
+    agent = agent_of(small(name))
+    before = weights(agent)
+    metrics = agent.update(pixel_batch())
+    moved = {key.split(".")[0] for key in changed(agent, before)}
+    assert {"encoder", "critic", "actor", "target_critic"} <= moved
+    assert all(value.ndim == 0 and torch.isfinite(value) for value in metrics.values())
+    assert not any(value.requires_grad for value in metrics.values())
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_the_td_loss_falls_when_one_batch_is_repeated(name):
+    agent = agent_of(small(name, critic_lr=3e-3), random_shift=0)
+    first = learn(agent, OneBatch(), 5, np.random.default_rng(0))
+    learn(agent, OneBatch(), 150, np.random.default_rng(0))
+    last = learn(agent, OneBatch(), 5, np.random.default_rng(0))
+    assert last["td_loss"] < first["td_loss"]
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_the_same_seed_gives_the_same_agent_bit_for_bit(name):
+    first, second = agent_of(small(name)), agent_of(small(name))
+    for agent in (first, second):
+        learn(agent, OneBatch(), 3, np.random.default_rng(0))
+    assert changed(first, weights(second)) == set()
+    assert changed(first, weights(agent_of(small(name), seed=1))) != set()
+
+
+def test_metrics_tell_whether_calibration_works():
+    metrics = agent_of(small()).update(pixel_batch())
+    assert set(metrics) >= {
+        "q_data", "q_policy", "q_random", "return_to_go", "td_loss", "penalty",
+        "bound_rate", "bound_rate_success", "entropy", "temperature",
+    }  # fmt: skip
+
+
+def test_learn_averages_the_metrics_of_its_updates():
+    one, both = agent_of(small()), agent_of(small())
+    singles = [learn(one, OneBatch(), 1, np.random.default_rng(0)) for _ in range(2)]
+    mean = learn(both, OneBatch(), 2, np.random.default_rng(0))
+    for name, value in mean.items():
+        assert value == pytest.approx((singles[0][name] + singles[1][name]) / 2, rel=1e-4)
+
+
+def test_the_actors_loss_leaves_encoder_and_critic_alone():
+    agent = agent_of(small())
+    before = weights(agent)
+    losses, _ = agent.losses(agent.encode(pixel_batch()))
+    agent.step({"actor": losses["actor"]})
+    moved = {key.split(".")[0] for key in changed(agent, before)}
+    assert moved <= {"actor", "target_critic"}
+    assert "actor" in moved
+
+
+def test_a_separate_actor_encoder_is_trained_by_the_actor_alone():
+    agent = agent_of(small(), separate_actor=True)
+    for loss, touched, untouched in (
+        ("actor", "actor_encoder", "encoder"),
+        ("critic", "encoder", "actor_encoder"),
+    ):
+        before = weights(agent)
+        losses, _ = agent.losses(agent.encode(pixel_batch()))
+        agent.step({loss: losses[loss]})
+        moved = {key.split(".")[0] for key in changed(agent, before)}
+        assert touched in moved
+        assert untouched not in moved
+
+
+def test_each_image_is_encoded_once_per_update():
+    agent = agent_of(small())
+    seen = []
+    agent.encoder.register_forward_hook(lambda module, args, out: seen.append(len(out)))
+    agent.update(pixel_batch())
+    assert seen == [BATCH, BATCH]
+
+
+def test_cql_is_cal_ql_whose_floor_is_minus_infinity():
+    batch = pixel_batch()
+    bottomless = replace(batch, return_to_go=torch.full((BATCH,), -1e9))
+    calibrated, plain = agent_of(small()), agent_of(small(calibrated=False))
+    calibrated.update(bottomless)
+    plain.update(batch)
+    assert changed(calibrated, weights(plain)) == set()
+    calibrated.update(replace(batch, return_to_go=torch.full((BATCH,), 5.0)))
+    plain.update(batch)
+    assert changed(calibrated, weights(plain)) != set()
+
+
+def test_calibration_never_lowers_a_value_and_bounds_it_by_the_return():
+    q = torch.randn(2, BATCH, 5)
+    floor = torch.randn(BATCH)
+    calibrated = calibrate(q, floor)
+    assert (calibrated >= q).all()
+    assert (calibrated >= floor[:, None]).all()
+    assert ((calibrated == q) | (calibrated == floor[:, None])).all()
+
+
+def test_a_floor_above_every_q_stops_the_push_on_policy_actions():
+    agent = agent_of(small())
+    features = agent.encode(pixel_batch())
+    features = replace(features, return_to_go=torch.full((BATCH,), 1e4))
+    samples = agent.sample_actions(features)
+    current = samples.current.clone().requires_grad_()
+    losses, metrics = agent.critic_losses(features, replace(samples, current=current))
+    losses["critic"].backward()
+    assert not current.grad.any()
+    assert metrics["bound_rate"] == 1
+
+
+def test_the_clip_range_bounds_the_gap():
+    agent = agent_of(small(clip_min=-1.0, clip_max=0.25, penalty_weight=1.0))
+    _, metrics = agent.losses(agent.encode(pixel_batch()))
+    assert metrics["penalty"] <= 0.25 * 2 + 1e-6
+
+
+@pytest.mark.parametrize("critics", [1, 2, 5])
+def test_any_number_of_critics_is_one_batched_ensemble(critics):
+    agent = agent_of(small(critics=critics))
+    features = torch.randn(BATCH, 8)
+    actions = torch.rand(BATCH, 6, 4)
+    q = agent.critic(features, actions)
+    assert q.shape == (critics, BATCH, 6)
+    torch.testing.assert_close(q[:, :, 2], agent.critic(features, actions[:, 2]))
+    agent.update(pixel_batch())
+
+
+def test_deterministic_acting_repeats_itself_and_disturbs_no_random_numbers():
+    agent = agent_of(small())
+    state = agent.generator.get_state()
+    seen = {"images": np.zeros((2, 16, 16, 3), np.uint8), "proprio": np.zeros(4, np.float32)}
+    still = AgentPolicy(agent, deterministic=True)
+    actions = [still.act(seen) for _ in range(2)]
+    assert np.array_equal(*actions)
+    assert torch.equal(agent.generator.get_state(), state)
+    moving = AgentPolicy(agent, deterministic=False)
+    assert not np.array_equal(moving.act(seen), moving.act(seen))
+
+
+def test_the_policy_stacks_frames_as_the_buffer_does():
+    agent = agent_of(small(), frame_stack=2)
+    seen = []
+    agent.encoder.register_forward_hook(lambda module, args, out: seen.append(args[0]))
+    policy = AgentPolicy(agent, deterministic=True)
+    frames = [
+        {
+            "images": np.full((2, 16, 16, 3), t, np.uint8),
+            "proprio": np.full(4, t, np.float32),
+        }
+        for t in range(3)
+    ]
+    for start in (0, 1):
+        policy.reset()
+        for frame in frames[start:]:
+            policy.act(frame)
+    stacks = [o.images[0, 0, 0, 0, ::3].tolist() for o in seen]
+    assert stacks == [[0, 0], [0, 1], [1, 2], [1, 1], [1, 2]]
+    assert seen[1].proprio[0].tolist() == [0] * 4 + [1] * 4
+
+
+def test_an_unknown_algorithm_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"ppo.*cal_ql"):
+        build_agent(SPEC, CalQLConfig(name="ppo"), EncoderConfig(), CPU, 0)
+
+
+def test_targets_follow_by_tau():
+    agent = agent_of(small(tau=0.25))
+    before = deepcopy(agent.target_critic.head.weight)
+    agent.update(pixel_batch())
+    expected = before + 0.25 * (agent.critic.head.weight - before)
+    torch.testing.assert_close(agent.target_critic.head.weight, expected)
