@@ -1,7 +1,6 @@
-"""Figures of a report: offline and online in one axis, mean and range across seeds."""
+"""Figures of a report: a line per method, the mean of its seeds, with a band across them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from io import BytesIO
 from typing import NamedTuple
 
@@ -9,23 +8,22 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from calql_vision.results import TRAINING_STAGES, Curve, Results, Run
+from calql_vision.timeline import Timeline, steps_text
 
 WIDTH = 7.4  # inches
 _STYLE = {
     "font.size": 9,
-    "axes.titlesize": 9,
+    "axes.titlesize": 9.5,
     "axes.grid": True,
     "axes.grid.axis": "y",
+    "axes.axisbelow": True,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "grid.color": "#e4e4e4",
     "grid.linewidth": 0.6,
     "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "figure.constrained_layout.use": True,
 }
 # Okabe and Ito's palette (2008): told apart with every common kind of colour vision.
 _METHOD_COLOURS = {
@@ -35,15 +33,15 @@ _METHOD_COLOURS = {
     "cql_official": "#E69F00",
 }
 _OTHER_COLOURS = ("#009E73", "#CC79A7", "#7F6A00", "#666666")
-_Q_STYLES = {  # column: label, colour, line
+_Q_LINES = {  # column: label, colour, line
     "return_to_go": ("return-to-go", "#000000", "--"),
     "q_data": ("Q(data)", "#009E73", "-"),
     "q_policy": ("Q(policy)", "#CC79A7", "-"),
     "q_random": ("Q(random)", "#8C8C8C", "-"),
 }
-_BOUND_STYLES = {
-    "bound_rate_success": ("successful episodes", "#333333", "-"),
-    "bound_rate": ("all episodes", "#333333", ":"),
+_BOUND_LINES = {
+    "bound_rate_success": ("successful episodes", "#222222", "-"),
+    "bound_rate": ("all episodes", "#222222", ":"),
 }
 _LEARNING = {
     "td_loss": "TD loss",
@@ -65,7 +63,7 @@ class Spread(NamedTuple):
 def across_seeds(curves: Sequence[Curve]) -> Spread:
     """Mean, lowest and highest of several curves over the steps that all of them cover.
 
-    The seeds' steps differ (episodes have different lengths): linear interpolation between.
+    Seeds have rows at different steps (episodes differ in length): linear interpolation between.
     """
     start = max(curve.steps[0] for curve in curves)
     end = min(curve.steps[-1] for curve in curves)
@@ -75,105 +73,49 @@ def across_seeds(curves: Sequence[Curve]) -> Spread:
     return Spread(steps, values.mean(0), values.min(0), values.max(0))
 
 
-def method_colours(labels: Sequence[str]) -> dict[str, str]:
-    """The same colour for the same method on every page; unknown ones take what is left."""
-    unknown = [label for label in labels if label not in _METHOD_COLOURS]
-    spare = {name: _OTHER_COLOURS[i % len(_OTHER_COLOURS)] for i, name in enumerate(unknown)}
-    return {label: (_METHOD_COLOURS | spare)[label] for label in labels}
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """Gradient updates in [-1, 0], then environment steps in [0, 1]; 0 is the switch."""
-
-    updates: float
-    env_steps: float
-
-    @classmethod
-    def of(cls, results: Results) -> "Timeline":
-        def longest(stage: str) -> float:
-            return max((r.metrics[stage]["step"][-1] for r in results.runs if stage in r.metrics),
-                       default=0.0)  # fmt: skip
-
-        return cls(*(longest(stage) for stage in TRAINING_STAGES))
-
-    def place(self, stage: str, steps: np.ndarray) -> np.ndarray:
-        return steps / self.updates - 1 if stage == "pretrain" else steps / self.env_steps
-
-    def dress(self, axis: Axes, ticks: int) -> None:
-        """Limits, about `ticks` ticks on either side, the names of both halves, the switch."""
-        left, right = -1.0 if self.updates else 0.0, 1.0 if self.env_steps else 0.0
-        axis.set_xlim(left, right)
-        offline = _round_steps(self.updates, ticks, reach=0.8)
-        online = _round_steps(self.env_steps, ticks, reach=1.0)[1:]
-        places = [*(offline / self.updates - 1), 0.0] if self.updates else [0.0]
-        places += list(online / self.env_steps) if self.env_steps else []
-        both = [_steps_text(self.updates)] * bool(self.updates) + ["0"] * bool(self.env_steps)
-        texts = [*map(_steps_text, offline), " | ".join(both), *map(_steps_text, online)]
-        axis.set_xticks(places, texts)
-        if self.updates:
-            _beneath(axis, -0.5, "gradient updates")
-        if self.env_steps:
-            _beneath(axis, 0.5, "environment steps")
-        if self.updates and self.env_steps:
-            axis.axvline(0, color="#444444", linewidth=1)
-            _above(axis, "offline ", "right")
-            _above(axis, " online", "left")
-
-
-_steps_text = EngFormatter(sep="")
-
-
-def _round_steps(total: float, ticks: int, reach: float) -> np.ndarray:
-    """Round numbers from 0 to `reach` of the total; none where there is no such stage."""
-    values = MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]).tick_values(0, total)
-    return values[(values >= 0) & (values <= reach * total)] if total else np.empty(0)
-
-
-def _beneath(axis: Axes, x: float, text: str) -> None:
-    where = {"xy": (x, 0), "xycoords": axis.get_xaxis_transform()}
-    axis.annotate(
-        text, **where, xytext=(0, -18), textcoords="offset points", ha="center", va="top"
-    )
-
-
-def _above(axis: Axes, text: str, side: str) -> None:
-    where = axis.get_xaxis_transform()
-    axis.text(0, 1.01, text, transform=where, ha=side, va="bottom", fontsize=8, color="#444444")
-
-
 def draw(results: Results) -> dict[str, Figure]:
-    """Name -> figure; those without any data are left out."""
-    drawings: dict[str, Callable[[Results], Figure]] = {
-        "success": success_figure,
-        "regret": regret_figure,
-        "calibration": calibration_figure,
-        "learning": learning_figure,
-    }
+    """Name -> figure; those for which no run has data are left out."""
+    colours = _method_colours(list(results.methods))
+    drawings = (success, regret, calibration, learning)
     with matplotlib.rc_context(_STYLE):
-        figures = {name: drawing(results) for name, drawing in drawings.items()}
-    return {name: f for name, f in figures.items() if any(axis.lines for axis in f.axes)}
+        figures = {drawing.__name__: drawing(results, colours) for drawing in drawings}
+    return {
+        name: figure
+        for name, figure in figures.items()
+        if any(line.get_label()[0] != "_" for axis in figure.axes for line in axis.lines)
+    }
 
 
 def png(figure: Figure) -> bytes:
+    """The figure at 200 dots per inch."""
+    memory = BytesIO()
     with matplotlib.rc_context(_STYLE):
-        memory = BytesIO()
-        figure.savefig(memory, format="png", dpi=200, metadata={"Software": None})
+        figure.savefig(memory, format="png", dpi=200)
     return memory.getvalue()
 
 
-def success_figure(results: Results) -> Figure:
-    """Success rate of the periodic evaluations."""
-    figure = Figure(figsize=(WIDTH, 3.9))
+def _method_colours(labels: Sequence[str]) -> dict[str, str]:
+    """The same colour for the same method on every page; unknown ones take what is left."""
+    unknown = [label for label in labels if label not in _METHOD_COLOURS]
+    spare = {name: _OTHER_COLOURS[i % len(_OTHER_COLOURS)] for i, name in enumerate(unknown)}
+    return _METHOD_COLOURS | spare
+
+
+def success(results: Results, colours: dict[str, str]) -> Figure:
+    """Success rate of the periodic evaluations; a single seed with Wilson's interval."""
+    figure = Figure(figsize=(WIDTH, 3.8), layout="constrained")
     axis, timeline = figure.subplots(), Timeline.of(results)
-    colours = method_colours(list(results.methods))
     for label, runs in results.methods.items():
         for stage in TRAINING_STAGES:
             curves = _curves(runs, stage, "evaluation/success_rate")
-            _draw_seeds(axis, timeline, stage, curves, colours[label], marker=".")
-            if curves:
-                spread = across_seeds(curves) if len(curves) > 1 else _wilson(runs, stage)
-                _draw_spread(axis, timeline, stage, spread, colours[label], label)
+            if not curves:
+                continue
+            spread = across_seeds(curves) if len(curves) > 1 else _wilson(runs, stage)
+            spread = spread._replace(steps=timeline.place(stage, spread.steps))
+            _draw_spread(axis, spread, colours[label], label, marker="o")
+            for curve in curves:
+                places = timeline.place(stage, curve.steps)
+                _draw_seed(axis, places, curve.values, colours[label], marker=".")
     axis.set(ylim=(0, 1), ylabel="success rate")
     timeline.dress(axis, ticks=4)
     _legend_on_top(figure, axis)
@@ -181,27 +123,101 @@ def success_figure(results: Results) -> Figure:
 
 
 def _wilson(runs: Sequence[Run], stage: str) -> Spread:
-    """The only seed's evaluations with their own intervals."""
-    run = next(run for run in runs if len(run.curve(stage, "evaluation/success_rate").steps))
-    columns = [run.curve(stage, f"evaluation/success_{name}") for name in ("rate", "low", "high")]
-    return Spread(columns[0].steps, *(column.values for column in columns))
+    """The evaluations of the only seed that has any, each with its own interval."""
+    name = "evaluation/success_"
+    run = next(run for run in runs if len(run.curve(stage, f"{name}rate").steps))
+    rate, low, high = (run.curve(stage, name + column) for column in ("rate", "low", "high"))
+    return Spread(*rate, low.values, high.values)
 
 
-def regret_figure(results: Results) -> Figure:
-    """Share of failed episodes so far, over environment steps."""
-    figure = Figure(figsize=(WIDTH, 3.3))
+def regret(results: Results, colours: dict[str, str]) -> Figure:
+    """Share of failures among the online episodes so far."""
+    figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
     axis = figure.subplots()
-    colours = method_colours(list(results.methods))
     for label, runs in results.methods.items():
         curves = [run.regret_curve for run in runs if run.regret is not None]
         if curves:
-            spread = across_seeds(curves)
-            axis.fill_between(*_edges(spread), color=colours[label], alpha=0.15, linewidth=0)
-            axis.plot(spread.steps, spread.mean, color=colours[label], label=label)
-            for curve in curves:
-                axis.plot(*curve, color=colours[label], linewidth=0.6, alpha=0.5)
-    axis.set(ylim=(0, 1.02), xlim=(0, None), ylabel="cumulative regret")
-    axis.set_xlabel("environment steps")
-    axis.xaxis.set_major_formatter(_steps_text)
+            _draw_spread(axis, across_seeds(curves), colours[label], label)
+        for curve in curves:
+            _draw_seed(axis, *curve, colours[label])
+    axis.set(ylim=(0, 1.02), xlabel="environment steps", ylabel="cumulative regret")
+    axis.set_xlim(left=0)
+    axis.xaxis.set_major_formatter(steps_text)
     _legend_on_top(figure, axis)
     return figure
+
+
+def calibration(results: Results, colours: dict[str, str]) -> Figure:
+    """Q against return-to-go, and beneath it how often the policy's Q is below; by method."""
+    columns = len(results.methods)
+    figure = Figure(figsize=(max(WIDTH, 3.5 * columns), 5.2), layout="constrained")
+    axes = figure.subplots(2, columns, sharey="row", squeeze=False, height_ratios=(3, 2))
+    timeline = Timeline.of(results)
+    for column, (label, runs) in zip(axes.T, results.methods.items(), strict=True):
+        for axis, lines in zip(column, (_Q_LINES, _BOUND_LINES), strict=True):
+            for name, (meaning, colour, line) in lines.items():
+                _draw_metric(axis, timeline, runs, name, colour, meaning, linestyle=line)
+            timeline.dress(axis, ticks=2)
+        column[0].set_title(label, color=colours[label], fontweight="bold", pad=16)
+    axes[0, 0].set_ylabel("value")
+    axes[1, 0].set(ylabel="bound rate", ylim=(0, 1))
+    _legend_on_top(figure, axes[0, 0])
+    axes[1, 0].legend(loc="best", handlelength=1.6)
+    return figure
+
+
+def learning(results: Results, colours: dict[str, str]) -> Figure:
+    """Losses and the policy's randomness, one panel each."""
+    figure = Figure(figsize=(WIDTH, 5.0), layout="constrained")
+    axes, timeline = figure.subplots(2, 2).flat, Timeline.of(results)
+    for axis, (name, meaning) in zip(axes, _LEARNING.items(), strict=True):
+        for label, runs in results.methods.items():
+            _draw_metric(axis, timeline, runs, name, colours[label], label)
+        axis.set_title(meaning, pad=16)
+        timeline.dress(axis, ticks=2)
+    if figure.axes[0].lines:
+        figure.axes[0].set_yscale("log")
+    _legend_on_top(figure, figure.axes[0])
+    return figure
+
+
+def _curves(runs: Sequence[Run], stage: str, name: str) -> list[Curve]:
+    curves = [run.curve(stage, name) for run in runs]
+    return [curve for curve in curves if len(curve.steps)]
+
+
+def _draw_metric(
+    axis: Axes, timeline: Timeline, runs: Sequence[Run], name: str, colour: str, label: str, **line
+) -> None:
+    """One metric of one method: the mean of the seeds and, thinly, each of them."""
+    for stage in TRAINING_STAGES:
+        curves = _curves(runs, stage, name)
+        if curves:
+            spread = across_seeds(curves)
+            places = timeline.place(stage, spread.steps)
+            axis.plot(places, spread.mean, color=colour, label=label, linewidth=1.6, **line)
+        for curve in curves if len(curves) > 1 else []:
+            _draw_seed(axis, timeline.place(stage, curve.steps), curve.values, colour)
+
+
+def _draw_spread(axis: Axes, spread: Spread, colour: str, label: str, marker: str = "") -> None:
+    marker = marker if len(spread.steps) == 1 else ""  # a line of one point is invisible
+    style = {"color": colour, "label": label, "marker": marker, "clip_on": False, "zorder": 3}
+    axis.fill_between(
+        spread.steps, spread.low, spread.high, color=colour, alpha=0.15, linewidth=0
+    )
+    axis.plot(spread.steps, spread.mean, linewidth=2.2, **style)
+
+
+def _draw_seed(axis: Axes, x: np.ndarray, y: np.ndarray, colour: str, marker: str = "") -> None:
+    axis.plot(x, y, color=colour, linewidth=0.6, alpha=0.5, marker=marker, label="_seed")
+
+
+def _legend_on_top(figure: Figure, axis: Axes) -> None:
+    """Every label once, above all axes."""
+    handles = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+    if handles:
+        columns = min(4, len(handles))
+        figure.legend(
+            handles.values(), handles.keys(), loc="outside upper center", ncols=columns
+        )

@@ -14,8 +14,13 @@ def episode_seed(purpose: str, run_seed: int, episode: int) -> int:
 
     Raises ValueError for a run seed outside 0..999 or an episode outside 0..499999.
     """
-    if not 0 <= run_seed < _RUNS:
-        raise ValueError(f"seed={run_seed} is outside 0..{_RUNS - 1}; choose a smaller one")
+    check_run_seed(run_seed)
     if not 0 <= episode < _EPISODES:
         raise ValueError(f"episode {episode} is outside 0..{_EPISODES - 1}; start another run")
     return (PURPOSES.index(purpose) * _RUNS + run_seed) * _EPISODES + episode
+
+
+def check_run_seed(run_seed: int) -> None:
+    """ValueError for a run seed outside 0..999."""
+    if not 0 <= run_seed < _RUNS:
+        raise ValueError(f"seed={run_seed} is outside 0..{_RUNS - 1}; choose another")

@@ -20,9 +20,9 @@ from calql_vision.stages.training import (
     TrainingConfig,
     TrainingRun,
     load_demonstrations,
+    prepare,
     run_folder,
     sampling_generator,
-    set_threads,
     training_run,
 )
 
@@ -38,7 +38,7 @@ class FinetuneConfig(TrainingConfig):
 
 def run(config: FinetuneConfig) -> dict[str, float]:
     """Fine-tune, evaluate now and then, save; returns the last evaluation."""
-    set_threads(config.threads)
+    prepare(config)
     source = config.checkpoint or run_folder(config, "pretrain") / "checkpoint.pt"
     start = Checkpoint.load(Path(source))
     check_same_shape(config, start)

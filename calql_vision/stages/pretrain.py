@@ -17,8 +17,8 @@ from calql_vision.stages.training import (
     TrainingConfig,
     TrainingRun,
     load_demonstrations,
+    prepare,
     sampling_generator,
-    set_threads,
     training_run,
 )
 
@@ -30,7 +30,7 @@ class PretrainConfig(TrainingConfig):
 
 def run(config: PretrainConfig) -> dict[str, float]:
     """Train, evaluate now and then, save; returns the last evaluation."""
-    set_threads(config.threads)
+    prepare(config)
     device = choose_device(config.device)
     env = task_env(config.task)
     try:

@@ -23,6 +23,7 @@ from calql_vision.evaluation import Evaluation, evaluate
 from calql_vision.learn import loose_critic
 from calql_vision.metrics import MetricsLog
 from calql_vision.policy import AgentPolicy
+from calql_vision.seeds import check_run_seed
 from calql_vision.stages.scale import ScaleConfig
 from calql_vision.stages.task import TaskConfig, task_data
 from calql_vision.types import EnvSpec, PixelEnv
@@ -53,6 +54,12 @@ class TrainingConfig:
     output: str | None = None  # folder; null: runs/<task>/<algo>/seed<seed>/<stage>
     overwrite: bool = False  # replace a finished run
     wandb: str | None = None  # project in Weights & Biases; null: not used
+
+
+def prepare(config: TrainingConfig) -> None:
+    """What must be right, and be set, before anything else happens."""
+    check_run_seed(config.seed)
+    set_threads(config.threads)
 
 
 def run_folder(config: Any, stage: str) -> Path:

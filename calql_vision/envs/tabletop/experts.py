@@ -154,7 +154,7 @@ class DrawerExpert(Expert):
     """One finger behind the handle, down, pull."""
 
     env: Drawer
-    default_noise = 0.55
+    default_noise = 0.52
 
     def plan(self) -> Plan:
         hand, grasp = self.env.hand, self.env.handle + self.aim

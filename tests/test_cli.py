@@ -1,0 +1,86 @@
+"""The command line as a person meets it: a real process each."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from calql_vision.cli import STAGES
+from calql_vision.configuration import field_comments
+from calql_vision.stages.finetune import FinetuneConfig
+
+
+def call(*words: str, folder, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "calql_vision", *words],
+        cwd=folder,
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_help_names_every_stage(tmp_path):
+    run = call("--help", folder=tmp_path)
+    assert run.returncode == 0
+    assert all(name in run.stdout for name in (*STAGES, "doctor"))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_help_of_a_stage_explains_its_keys(stage, tmp_path):
+    run = call(stage, "--help", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert "task" in run.stdout or "source" in run.stdout
+    assert "usage: calql-vision" in run.stdout
+
+
+def test_the_meaning_of_a_key_is_the_comment_beside_it():
+    comments = field_comments(FinetuneConfig)
+    assert "UTD" in comments["updates_per_step"]
+    assert "0..999" in comments["seed"], "base classes count too"
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["fly"], "no stage 'fly'; choose one of collect"),
+        (["pretrain", "algo.penalti_weight=1"], "did you mean algo.penalty_weight"),
+        (["pretrain", "algo=ppo"], "cal_ql"),
+        (["pretrain", "algo.n_actions=many"], "many"),
+        (["pretrain", "data.path=nowhere.hdf5"], "nowhere.hdf5"),
+        (["collect", "task=juggle"], "lift"),
+        (["collect", "episodes=0"], "episodes=0"),
+    ],
+)
+def test_bad_input_ends_in_a_sentence_and_a_failure(words, problem, tmp_path):
+    run = call(*words, folder=tmp_path)
+    assert run.returncode != 0
+    assert problem in run.stderr
+    assert "Traceback" not in run.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_multirun_collects_every_combination(tmp_path):
+    run = call(
+        "collect", "-m", "task=lift,reach", "scale=smoke", "scale.episodes=1",
+        "task.image_size=16", folder=tmp_path,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert sorted(path.name for path in tmp_path.rglob("*.hdf5")) == ["lift.hdf5", "reach.hdf5"]
+    assert {path.name for path in tmp_path.iterdir()} == {".hydra", "data"}
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("calql-vision pre", "pretrain"),
+        ("calql-vision pretrain algo=cal", "algo=cal_ql"),
+        ("calql-vision finetune updates", "updates_per_step="),
+        ("calql-vision collect task=pi", "task=pick_place"),
+    ],
+)
+def test_the_shell_completes_stages_groups_and_keys(line, offered, tmp_path):
+    run = call("-sc", "query=bash", folder=tmp_path, COMP_LINE=line, COMP_POINT=str(len(line)))
+    assert offered in run.stdout.split(), run.stderr
