@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import matplotlib
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from calql_vision.results import TRAINING_STAGES, Curve, Results, Run
 from calql_vision.timeline import Timeline, steps_text
@@ -116,8 +118,8 @@ def success(results: Results, colours: dict[str, str]) -> Figure:
             for curve in curves:
                 places = timeline.place(stage, curve.steps)
                 _draw_seed(axis, places, curve.values, colours[label], marker=".")
-    axis.set(ylim=(0, 1), ylabel="success rate")
-    timeline.dress(axis, ticks=4)
+    axis.set(ylim=(-0.02, 1.02), ylabel="success rate")
+    timeline.dress(axis, ticks=4, sides=True)
     _legend_on_top(figure, axis)
     return figure
 
@@ -157,12 +159,12 @@ def calibration(results: Results, colours: dict[str, str]) -> Figure:
         for axis, lines in zip(column, (_Q_LINES, _BOUND_LINES), strict=True):
             for name, (meaning, colour, line) in lines.items():
                 _draw_metric(axis, timeline, runs, name, colour, meaning, linestyle=line)
-            timeline.dress(axis, ticks=2)
+            timeline.dress(axis, ticks=3, sides=axis is column[0])
         column[0].set_title(label, color=colours[label], fontweight="bold", pad=16)
     axes[0, 0].set_ylabel("value")
-    axes[1, 0].set(ylabel="bound rate", ylim=(0, 1))
+    axes[1, 0].set(ylabel="bound rate", ylim=(-0.02, 1.02))
     _legend_on_top(figure, axes[0, 0])
-    axes[1, 0].legend(loc="best", handlelength=1.6)
+    axes[1, 0].legend(*_once(axes[1, 0]), loc="best", handlelength=1.6)
     return figure
 
 
@@ -173,10 +175,9 @@ def learning(results: Results, colours: dict[str, str]) -> Figure:
     for axis, (name, meaning) in zip(axes, _LEARNING.items(), strict=True):
         for label, runs in results.methods.items():
             _draw_metric(axis, timeline, runs, name, colours[label], label)
-        axis.set_title(meaning, pad=16)
-        timeline.dress(axis, ticks=2)
-    if figure.axes[0].lines:
-        figure.axes[0].set_yscale("log")
+        axis.set_title(meaning)
+        timeline.dress(axis, ticks=3)
+    _logarithmic(figure.axes[0])
     _legend_on_top(figure, figure.axes[0])
     return figure
 
@@ -203,9 +204,7 @@ def _draw_metric(
 def _draw_spread(axis: Axes, spread: Spread, colour: str, label: str, marker: str = "") -> None:
     marker = marker if len(spread.steps) == 1 else ""  # a line of one point is invisible
     style = {"color": colour, "label": label, "marker": marker, "clip_on": False, "zorder": 3}
-    axis.fill_between(
-        spread.steps, spread.low, spread.high, color=colour, alpha=0.15, linewidth=0
-    )
+    axis.fill_between(spread.steps, spread.low, spread.high, color=colour, alpha=0.15, linewidth=0)
     axis.plot(spread.steps, spread.mean, linewidth=2.2, **style)
 
 
@@ -213,11 +212,21 @@ def _draw_seed(axis: Axes, x: np.ndarray, y: np.ndarray, colour: str, marker: st
     axis.plot(x, y, color=colour, linewidth=0.6, alpha=0.5, marker=marker, label="_seed")
 
 
+def _logarithmic(axis: Axes) -> None:
+    axis.set_yscale("log")
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_formatter(NullFormatter())
+
+
 def _legend_on_top(figure: Figure, axis: Axes) -> None:
-    """Every label once, above all axes."""
-    handles = dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
-    if handles:
-        columns = min(4, len(handles))
-        figure.legend(
-            handles.values(), handles.keys(), loc="outside upper center", ncols=columns
-        )
+    handles, labels = _once(axis)
+    if labels:
+        figure.legend(handles, labels, loc="outside upper center", ncols=min(4, len(labels)))
+
+
+def _once(axis: Axes) -> tuple[list[Artist], list[str]]:
+    """Handles and labels of a legend, every label once: both stages draw a line of their own."""
+    handles, labels = axis.get_legend_handles_labels()
+    by_label = dict(zip(labels, handles, strict=True))
+    return list(by_label.values()), list(by_label)

@@ -212,6 +212,7 @@ def read_evaluation(path: Path) -> dict[str, SuccessCount]:
 
 def _read_config(path: Path) -> dict[str, Any]:
     content = OmegaConf.to_container(OmegaConf.load(path))
-    if not isinstance(content, dict):
-        raise ValueError("it is no configuration")
+    missing = {"task", "algo", "scale", "data", "seed"} - set(content)
+    if missing:
+        raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     return content

@@ -35,8 +35,11 @@ class Timeline:
         """Where steps [N] of a stage stand on the axis."""
         return steps / self.updates - 1 if stage == "pretrain" else steps / self.env_steps
 
-    def dress(self, axis: Axes, ticks: int) -> None:
-        """Limits, about `ticks` ticks on either side, the names of both halves, the switch."""
+    def dress(self, axis: Axes, ticks: int, sides: bool = False) -> None:
+        """Limits, about `ticks` ticks on either side, the names of both halves, the switch.
+
+        `sides` also writes offline and online above it.
+        """
         axis.set_xlim(-1 if self.updates else 0, 1 if self.env_steps else 0)
         axis.set_xticks(*self._ticks(ticks))
         if self.updates:
@@ -44,7 +47,8 @@ class Timeline:
         if self.env_steps:
             _name_half(axis, 0.5, "environment steps")
         if self.updates and self.env_steps:
-            axis.axvline(0, color="#444444", linewidth=1)
+            axis.axvline(0, color="#444444", linewidth=1, label="_switch")
+        if self.updates and self.env_steps and sides:
             _name_side(axis, "offline ", "right")
             _name_side(axis, " online", "left")
 

@@ -5,23 +5,26 @@ from torch import Tensor
 
 
 def random_shift(images: Tensor, pad: int, generator: torch.Generator) -> Tensor:
-    """Shift every image by up to `pad` pixels each way; the edge pixels are repeated.
+    """Shift every view by up to `pad` pixels each way; the edge pixels are repeated.
 
-    `images` [..., H, W, C] of any type; every index of the leading axes gets a shift of its own.
-    Same result as padding by replication and cropping at random (DrQ, arXiv 2004.13649), without
-    interpolation, so that uint8 stays uint8.
+    `images` [B, V, H, W, C] of any type; every sample and view gets a shift of its own. Same
+    result as padding by replication and cropping at random (DrQ, arXiv 2004.13649), without
+    interpolation, so that uint8 stays uint8. In memory the result is ordered B, H, W, V, C: all
+    channels of a pixel together, which is what the convolutions read, so that this gather is
+    the only copy.
     """
     if pad == 0:
         return images
-    *lead, height, width, channels = images.shape
-    flat = images.reshape(-1, height, width, channels)
-    count, device = len(flat), images.device
-    shifts = torch.randint(-pad, pad + 1, (2, count, 1), generator=generator, device=device)
-    rows = (torch.arange(height, device=device) + shifts[0]).clamp_(0, height - 1)
-    columns = (torch.arange(width, device=device) + shifts[1]).clamp_(0, width - 1)
-    rows = rows + torch.arange(count, device=device)[:, None] * height
-    places = (rows[:, :, None] * width + columns[:, None, :]).reshape(-1)
-    return flat.reshape(-1, channels).index_select(0, places).view(*lead, height, width, channels)
+    batch, views, height, width, channels = images.shape
+    device, size = images.device, (batch, 1, views)
+    shifts = torch.randint(-pad, pad + 1, (2, *size), generator=generator, device=device)
+    rows = (torch.arange(height, device=device)[:, None] + shifts[0]).clamp_(0, height - 1)
+    columns = (torch.arange(width, device=device)[:, None] + shifts[1]).clamp_(0, width - 1)
+    view = torch.arange(batch * views, device=device).view(size)
+    rows = (rows + view * height) * width  # [B, H, V]: where the row starts
+    places = rows[:, :, None] + columns[:, None]  # [B, H, W, V]
+    pixels = images.reshape(-1, channels).index_select(0, places.reshape(-1))
+    return pixels.view(batch, height, width, views, channels).permute(0, 3, 1, 2, 4)
 
 
 def color_jitter(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:

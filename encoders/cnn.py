@@ -9,6 +9,9 @@ def cnn(in_channels: int, channels: Sequence[int] = (16, 32, 32)) -> nn.Module:
     """3x3 convolutions, each of stride 2: float [N, C, H, W] -> [N, channels[-1], h, w]."""
     layers: list[nn.Module] = []
     for out_channels in channels:
-        layers += [nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1), nn.ReLU()]
+        layers += [
+            nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1),
+            nn.ReLU(inplace=True),
+        ]
         in_channels = out_channels
     return nn.Sequential(*layers)

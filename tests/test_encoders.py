@@ -29,6 +29,7 @@ def observation(batch: int = 3, shape: ObservationShape = SHAPE) -> Observation:
 
 def test_a_shifted_image_is_a_crop_of_the_edge_padded_one():
     image = torch.randint(0, 256, (1, 9, 7, 3), dtype=torch.uint8, generator=generator())
+    view = image[None]
     padded = F.pad(image.permute(0, 3, 1, 2).float(), (2, 2, 2, 2), mode="replicate")
     crops = {
         padded[:, :, y : y + 9, x : x + 7].permute(0, 2, 3, 1).byte().numpy().tobytes()
@@ -36,7 +37,7 @@ def test_a_shifted_image_is_a_crop_of_the_edge_padded_one():
         for x in range(5)
     }
     draws = generator(1)
-    seen = {random_shift(image, 2, draws).numpy().tobytes() for _ in range(400)}
+    seen = {random_shift(view, 2, draws).numpy().tobytes() for _ in range(400)}
     assert seen == crops
 
 

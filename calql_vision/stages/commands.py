@@ -3,8 +3,10 @@
 import json
 import shlex
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 from calql_vision.configuration import composed, group_choices, register
@@ -84,9 +86,22 @@ class _Defaults:
     def _flat(self, stage: str, *choices: str) -> dict[str, Any]:
         key = (stage, *choices)
         if key not in self._composed:
-            container = OmegaConf.to_container(composed(stage, list(choices)))
+            with _no_hydra_running():
+                container = OmegaConf.to_container(composed(stage, list(choices)))
             self._composed[key] = dict(_flat(container))
         return self._composed[key]
+
+
+@contextmanager
+def _no_hydra_running() -> Iterator[None]:
+    """hydra refuses to compose while it runs a stage, and the report is a stage."""
+    running = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        if running is not None:
+            GlobalHydra.instance().initialize(running)
 
 
 def _flat(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,120 @@
+"""The numbers of a report: a row per method and per seed, for the page and as CSV."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from io import StringIO
+
+from calql_vision.results import TRAINING_STAGES, Results, Run, SuccessCount
+
+
+@dataclass(frozen=True)
+class Row:
+    """One seed, or all seeds of a method; the lists hold a value per seed that has one."""
+
+    label: str
+    seed: int | None  # None: all seeds
+    seeds: int
+    offline: SuccessCount | None  # pooled over seeds, like `final`
+    final: SuccessCount | None
+    regret: list[float]
+    env_steps: list[int]
+    updates: list[int]
+    updates_per_second: list[float]
+
+
+def headline(results: Results) -> list[Row]:
+    """Every method, each followed by its seeds."""
+    rows = []
+    for label, runs in results.methods.items():
+        rows += [_row(label, None, runs), *(_row(label, run.seed, [run]) for run in runs)]
+    return rows
+
+
+def _row(label: str, seed: int | None, runs: Sequence[Run]) -> Row:
+    def known(name: str) -> list:
+        values = [getattr(run, name) for run in runs]
+        return [value for value in values if value is not None]
+
+    return Row(
+        label=label,
+        seed=seed,
+        seeds=len(runs),
+        offline=SuccessCount.pooled(run.offline for run in runs),
+        final=SuccessCount.pooled(run.final for run in runs),
+        regret=known("regret"),
+        env_steps=known("env_steps"),
+        updates=known("updates"),
+        updates_per_second=known("updates_per_second"),
+    )
+
+
+def tables(results: Results, rows: Sequence[Row]) -> dict[str, bytes]:
+    """File name -> CSV."""
+    return {
+        "summary.csv": _csv(map(_summary, rows)),
+        "evaluations.csv": _csv(_evaluations(results)),
+        "regret.csv": _csv(_regrets(results)),
+    }
+
+
+def _csv(rows: Iterable[dict]) -> bytes:
+    found = list(rows)
+    text = StringIO()
+    writer = csv.DictWriter(text, found[0] if found else [])
+    writer.writeheader()
+    writer.writerows(found)
+    return text.getvalue().encode()
+
+
+def _summary(row: Row) -> dict:
+    line = {"method": row.label, "seed": "all" if row.seed is None else row.seed}
+    for name in ("offline", "final"):
+        count = getattr(row, name)
+        low, high = count.interval if count else (None, None)
+        line |= {
+            f"{name}_successes": count.successes if count else None,
+            f"{name}_episodes": count.episodes if count else None,
+            f"{name}_rate": count.rate if count else None,
+            f"{name}_low": low,
+            f"{name}_high": high,
+        }
+    for name in ("regret", "env_steps", "updates", "updates_per_second"):
+        values = getattr(row, name)
+        line[name] = sum(values) / len(values) if values else None
+    return line
+
+
+def _evaluations(results: Results) -> Iterable[dict]:
+    """The points of the success figure."""
+    columns = ("success_rate", "success_low", "success_high", "episodes")
+    for run in results.runs:
+        for stage in TRAINING_STAGES:
+            curves = [run.curve(stage, f"evaluation/{column}") for column in columns]
+            values = zip(*(curve.values for curve in curves), strict=False)
+            for step, numbers in zip(curves[0].steps, values, strict=False):
+                line = {"method": run.label, "seed": run.seed, "stage": stage, "step": int(step)}
+                yield line | dict(zip(columns, numbers, strict=True))
+
+
+def _regrets(results: Results) -> Iterable[dict]:
+    """The points of the regret figure."""
+    for run in results.runs:
+        for episode, (step, regret) in enumerate(zip(*run.regret_curve, strict=True), start=1):
+            line = {"method": run.label, "seed": run.seed, "episode": episode}
+            yield line | {"env_steps": int(step), "regret": regret}
+
+
+def mean_and_range(values: Sequence[float], digits: int) -> str:
+    """0.31 (0.24–0.36); a dash for none."""
+    if not values:
+        return "–"
+    mean = f"{sum(values) / len(values):.{digits}f}"
+    if len(values) == 1:
+        return mean
+    return f"{mean} ({min(values):.{digits}f}–{max(values):.{digits}f})"
+
+
+def amount(values: Sequence[int]) -> str:
+    """1,500 or 1,500–1,512; a dash for none."""
+    return "–".join(f"{value:,}" for value in sorted({min(values), max(values)})) if values else "–"

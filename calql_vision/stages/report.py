@@ -1,0 +1,146 @@
+"""Every run of a task on one page that needs nothing but itself."""
+
+import platform
+import sys
+from base64 import b64encode
+from dataclasses import dataclass, field
+from datetime import date
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from calql_vision.datasets.whole_file import whole_file
+from calql_vision.figures import draw, png
+from calql_vision.results import Results, Run, read_runs
+from calql_vision.stages.commands import reproduction
+from calql_vision.stages.demonstrations import Demonstrations, read_demonstrations
+from calql_vision.stages.headline import amount, headline, mean_and_range, tables
+from calql_vision.stages.task import TaskConfig, task_data
+
+_FEW = 6  # videos; with more runs only the first of every method is shown
+
+
+@dataclass
+class ReportConfig:
+    """One page about all runs of a task: any method, any seed, finished or not."""
+
+    task: TaskConfig = field(default_factory=TaskConfig)
+    runs: str = "runs"  # folder with <task>/<method>/seed<k>
+    data: str | None = None  # the demonstrations; null: data/<task>.hdf5
+    output: str | None = None  # folder; null: reports/<task>
+
+
+def run(config: ReportConfig) -> Path:
+    """Write index.html, figures/*.png and tables/*.csv; returns the page's path.
+
+    Files that cannot be read are named in warnings, on the page as well. Raises ValueError where
+    there is no run.
+    """
+    results = read_runs(Path(config.runs), config.task.name)
+    content = _content(config, results)
+    folder = Path(config.output or Path("reports") / config.task.name)
+    for name, found in content.items():
+        with whole_file(folder / name) as partial:
+            partial.write_bytes(found)
+    for warning in results.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(f"report: {folder / 'index.html'}")
+    return folder / "index.html"
+
+
+def _content(config: ReportConfig, results: Results) -> dict[str, bytes]:
+    """Every file by its relative name; the page last, so that it stands when all others do."""
+    data = Path(config.data or task_data(config.task))
+    demonstrations = _demonstrations(data, config.task.discount, results.warnings)
+    pictures = {name: Picture(png(f), f.get_figwidth()) for name, f in draw(results).items()}
+    if demonstrations:
+        pictures["demonstrations"] = Picture(demonstrations.picture, 11.5)
+    rows = headline(results)
+    page = _template().render(
+        results=results,
+        date=date.today().isoformat(),
+        rows=rows,
+        pictures=pictures,
+        data=data,
+        demonstrations=demonstrations,
+        films=[Film(run) for run in _filmed(results)],
+        commands=reproduction(results),
+        versions=_versions(),
+    )
+    content = {f"figures/{name}.png": picture.content for name, picture in pictures.items()}
+    content |= {f"tables/{name}": table for name, table in tables(results, rows).items()}
+    return content | {"index.html": page.encode()}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG inside the page."""
+
+    content: bytes
+    inches: float  # width at which its letters have their nominal size
+
+    @property
+    def uri(self) -> str:
+        return _data_uri("image/png", self.content)
+
+
+@dataclass(frozen=True)
+class Film:
+    """The episodes that `evaluate` filmed, inside the page."""
+
+    run: Run
+
+    @property
+    def uri(self) -> str:
+        return _data_uri("video/mp4", self.run.video.read_bytes())
+
+
+def _data_uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{b64encode(content).decode()}"
+
+
+def _demonstrations(path: Path, discount: float, warnings: list[str]) -> Demonstrations | None:
+    """None where there is no such file, and with a warning where it is damaged."""
+    if not path.is_file():
+        return None
+    try:
+        return read_demonstrations(path, discount)
+    except ValueError as error:
+        warnings.append(f"{error}; the data set is left out")
+        return None
+
+
+def _filmed(results: Results) -> list[Run]:
+    """The runs with a video: all if they are few, else the first of every method."""
+    filmed = [run for run in results.runs if run.video]
+    if len(filmed) <= _FEW:
+        return filmed
+    return list({run.label: run for run in reversed(filmed)}.values())[::-1]
+
+
+def _template() -> Template:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters |= {"mean_and_range": mean_and_range, "amount": amount}
+    source = files("calql_vision.stages").joinpath("report.html").read_text(encoding="utf-8")
+    return environment.from_string(source)
+
+
+def _versions() -> dict[str, str]:
+    """Of the machine that makes the page."""
+    packages = ("calql-vision", "torch", "mujoco", "robomimic", "numpy")
+    return {
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+        "platform": platform.platform(),
+        "processor": _processor(),
+    }
+
+
+def _processor() -> str:
+    """The name that Linux gives its CPU; elsewhere what Python knows."""
+    found = Path("/proc/cpuinfo")
+    lines = found.read_text().splitlines() if found.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
