@@ -106,15 +106,15 @@ def _rows(config: Any, prefix: str = "") -> list[tuple[str, str, str]]:
         if is_dataclass(value):
             rows += _rows(value, f"{prefix}{field.name}.")
         else:
-            shown = (
-                "null"
-                if value is None
-                else str(value).lower()
-                if value in (True, False) and isinstance(value, bool)
-                else str(value)
-            )
-            rows.append((f"{prefix}{field.name}", shown, meanings.get(field.name, "")))
+            rows.append((f"{prefix}{field.name}", _shown(value), meanings.get(field.name, "")))
     return rows
+
+
+def _shown(value: Any) -> str:
+    """As one would type it on the command line."""
+    return (
+        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    )
 
 
 def field_comments(config_class: type) -> dict[str, str]:
