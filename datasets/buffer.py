@@ -130,7 +130,11 @@ class MixedBuffer:
     def __init__(
         self, offline: EpisodeBuffer, online: EpisodeBuffer, online_fraction: float | None = 0.5
     ):
-        """`online_fraction` of every batch is online; None: in proportion to the sizes."""
+        """`online_fraction` of every batch is online; None: in proportion to the sizes.
+
+        While there is no online experience yet, batches are demonstrations, unless the fraction
+        is 1 and forbids them.
+        """
         self.offline, self.online = offline, online
         self.online_fraction = online_fraction
 
@@ -145,10 +149,10 @@ class MixedBuffer:
         return parts[0] if len(parts) == 1 else _concatenate(*parts)
 
     def _online_share(self, batch_size: int, generator: np.random.Generator) -> int:
+        if self.online_fraction == 1 or len(self.offline) == 0:
+            return batch_size
         if len(self.online) == 0:
             return 0
-        if len(self.offline) == 0:
-            return batch_size
         if self.online_fraction is None:
             share = len(self.online) / (len(self.online) + len(self.offline))
             return int(generator.binomial(batch_size, share))

@@ -90,9 +90,15 @@ def test_every_algorithm_trains_offline_and_online(algo, demonstrations, workpla
     overrides = (*TRAIN, demonstrations, f"algo={algo}")
     label = config("pretrain", *overrides).algo.label
     assert label == algo, "a run's folder is named like the configuration that made it"
-    pretrain.run(config("pretrain", *overrides))
-    finetune.run(config("finetune", *overrides))
-    assert (workplace / f"runs/tabletop/lift/{algo}/seed0/finetune/checkpoint.pt").exists()
+    folder = workplace / "runs/tabletop/lift" / algo / "seed0"
+    how = config("finetune", *overrides).algo.online
+    if how.pretrained:
+        pretrain.run(config("pretrain", *overrides))
+    finetune.run(config("finetune", *overrides, "algo.online.random_steps=0"))
+    checkpoint = Checkpoint.load(folder / "finetune/checkpoint.pt")
+    assert checkpoint.env_steps >= 20
+    result = evaluate.run(config("evaluate", *TINY, f"algo={algo}", "videos=0"))
+    assert result.episodes == 4
 
 
 @pytest.mark.parametrize("encoder", choices("encoder"))
@@ -150,7 +156,7 @@ def test_a_loaded_agent_learns_on_as_the_saved_one_would(demonstrations, pretrai
     one = saved.build(torch.device("cpu"))
     buffer = load_demonstrations(settings, saved.spec)
     learn(one, buffer, 3, np.random.default_rng(0))
-    between = Checkpoint.of(one, saved.spec, saved.reward, saved.discount, {}, 3, 0)
+    between = Checkpoint.of(one, saved.spec, saved.reward, saved.discount, {}, 0)
     between.save(Path("between.pt"))
     two = Checkpoint.load(Path("between.pt")).build(torch.device("cpu"), seed=5)
     for agent in (one, two):

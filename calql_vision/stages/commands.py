@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from calql_vision.configuration import composed, group_choices, register
+from calql_vision.configuration import FREE, composed, group_choices, register
 from calql_vision.results import TRAINING_STAGES, Results, Run
 from calql_vision.stages.collect import CollectConfig
 from calql_vision.stages.evaluate import EvaluateConfig
@@ -105,9 +105,9 @@ def _no_hydra_running() -> Iterator[None]:
 
 
 def _flat(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted key, value); free-form arguments of environments stay together."""
+    """(dotted key, value); what is free-form stays together."""
     for name, value in config.items():
-        if isinstance(value, dict) and not name.endswith("kwargs"):
+        if isinstance(value, dict) and f"{prefix}{name}." not in FREE:
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
