@@ -16,6 +16,7 @@ class OnlineConfig:
     updates_per_step: float = 1.0  # gradient steps per environment step (UTD)
     random_steps: int = 0  # environment steps of uniformly random actions at the start
     warmup_steps: int = 0  # then so many by the policy as it is; no update during either
+    reference_steps: int | None = None  # n-step returns as online reference; null: Monte-Carlo
     options: dict[str, Any] = field(default_factory=dict)  # of the algorithm, that change online
 
 
@@ -52,7 +53,8 @@ def with_options(config: Config, options: dict[str, Any]) -> Config:
     try:
         merged = OmegaConf.merge(OmegaConf.structured(config), options)
     except OmegaConfBaseException as error:
-        raise ValueError(f"algo={config.label}: {str(error).splitlines()[0]}") from error
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"algo={config.label}, {error.full_key}: {reason}") from error
     return OmegaConf.to_object(merged)
 
 

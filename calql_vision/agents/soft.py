@@ -10,7 +10,7 @@ from calql_vision.agents.agent import Agent, critic_metrics
 from calql_vision.agents.config import CriticConfig
 from calql_vision.losses import actor_loss, temperature_loss, temporal_difference_loss
 from calql_vision.networks import EnsembleCritic, TanhGaussianActor
-from calql_vision.types import FeatureBatch, Metrics
+from calql_vision.types import FeatureBatch, Metrics, Observation
 
 
 @dataclass
@@ -131,3 +131,10 @@ class SoftAgent(Agent):
         if self.config.backup_entropy:
             value = value - self.temperature * samples.target_log_prob.gather(1, chosen)
         return batch.reward + batch.discount * value.squeeze(1)
+
+    @torch.no_grad()
+    def state_value(self, observation: Observation) -> Tensor:
+        """Observations (any device) -> the target critics' value of the mean policy there: [B]."""
+        observation = observation.to(self.device)
+        action = self.actor(self.acting_encoder(observation)).mode
+        return self.target_critic(self.encoder(observation), action).amin(0)

@@ -70,7 +70,7 @@ class _Defaults:
             for key, value in wanted.items()
             if key in default and default[key] != value and key not in _NO_MATTER
         }
-        words = [f"{key}={_text(value)}" for key, value in changed.items()]
+        words = [f"{_sign(value)}{key}={_text(value)}" for key, value in changed.items()]
         return shlex.join(["calql-vision", stage, *choices, *words])
 
     def _misses(self, wanted: dict[str, Any], choice: str) -> int:
@@ -111,6 +111,11 @@ def _flat(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+def _sign(value: Any) -> str:
+    """hydra puts keys that it does not know into a mapping only if asked to."""
+    return "++" if isinstance(value, dict) else ""
 
 
 def _text(value: Any) -> str:

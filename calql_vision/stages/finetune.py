@@ -7,10 +7,10 @@ import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
-from calql_vision.agents import Agent, build_agent
+from calql_vision.agents import Agent, CalQL, build_agent
 from calql_vision.agents.config import online_config
 from calql_vision.checkpoint import Checkpoint
-from calql_vision.datasets.buffer import EpisodeBuffer, MixedBuffer
+from calql_vision.datasets.buffer import EpisodeBuffer, MixedBuffer, NStepReference
 from calql_vision.device import choose_device
 from calql_vision.learn import learn
 from calql_vision.policy import AgentPolicy, RandomPolicy
@@ -101,6 +101,19 @@ def shapes(weights: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(value.shape) for name, value in weights.items()}
 
 
+def online_reference(config: FinetuneConfig, agent: Agent) -> NStepReference | None:
+    """What calibrates online: n-step returns where they are asked for, else the plain returns."""
+    steps = config.algo.online.reference_steps
+    if steps is None:
+        return None
+    if not isinstance(agent, CalQL) or steps < 1:
+        raise ValueError(
+            f"algo.online.reference_steps={steps} with algo={config.algo.label}: "
+            "a number above 0, for the Cal-QL family alone; others have no reference"
+        )
+    return NStepReference(steps, agent.state_value)
+
+
 class OnlineTraining:
     """Whole episodes are collected, then as many updates follow as they had steps."""
 
@@ -108,11 +121,14 @@ class OnlineTraining:
         self, config: FinetuneConfig, training: TrainingRun, demonstrations: EpisodeBuffer
     ):
         self.config, self.training, self.how = config, training, config.algo.online
+        agent = training.agent
         self.online = EpisodeBuffer(
-            demonstrations.discount, demonstrations.reward, demonstrations.frame_stack
+            demonstrations.discount,
+            demonstrations.reward,
+            demonstrations.frame_stack,
+            online_reference(config, agent),
         )
         self.mixed = MixedBuffer(demonstrations, self.online, self.how.online_fraction)
-        agent = training.agent
         self.explorer = AgentPolicy(agent, deterministic=False)
         self.random = RandomPolicy(agent.action_dim, sampling_generator(config.seed, "random"))
         self.generator = sampling_generator(config.seed, "finetune")
