@@ -110,7 +110,7 @@ demo: report
 # Checks ----------------------------------------------------------------------------------------
 
 test: lint
-	$(VENV)/bin/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .

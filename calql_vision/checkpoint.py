@@ -9,6 +9,7 @@ import torch
 
 from calql_vision.agents import AGENTS, Agent, build_agent
 from calql_vision.agents.config import with_options
+from calql_vision.datasets.whole_file import whole_file
 from calql_vision.encoders.pixels import EncoderConfig
 from calql_vision.types import EnvSpec
 
@@ -62,9 +63,8 @@ class Checkpoint:
 
     def save(self, path: Path) -> None:
         """Whole or not at all."""
-        temporary = path.with_suffix(".partial")
-        torch.save({f.name: getattr(self, f.name) for f in fields(self)}, temporary)
-        temporary.replace(path)
+        with whole_file(path) as partial:
+            torch.save({f.name: getattr(self, f.name) for f in fields(self)}, partial)
 
     @classmethod
     def load(cls, path: Path) -> "Checkpoint":

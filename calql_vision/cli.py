@@ -33,6 +33,9 @@ STAGES = {
 
 def main() -> None:
     """Entry point of the console script and of `python -m calql_vision`."""
+    # Before torch is imported. Threads that spin while they wait bring training almost to a
+    # halt as soon as anything else wants a core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     words = sys.argv[1:]
     if words and words[0] in ("-sc", "--shell-completion"):
         return _complete(words)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from io import BytesIO
+from itertools import cycle
 from typing import NamedTuple
 
 import matplotlib
@@ -11,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from calql_vision.results import TRAINING_STAGES, Curve, Results, Run
+from calql_vision.results import TRAINING_STAGES, Results, Run
+from calql_vision.spread import Spread, across_seeds, curves_of, success_spread
 from calql_vision.timeline import Timeline, steps_text
 
 WIDTH = 7.4  # inches
@@ -27,23 +29,33 @@ _STYLE = {
     "grid.linewidth": 0.6,
     "legend.frameon": False,
 }
+
+
+class Style(NamedTuple):
+    """How a method is drawn; dashes show a line that lies under another."""
+
+    colour: str
+    line: str | tuple
+
+
+_DASHED, _DASH_DOTTED = (0, (4, 1.2)), (0, (6, 1, 1.5, 1))
 # Okabe and Ito's palette (2008): told apart with every common kind of colour vision.
-_METHOD_COLOURS = {
-    "cal_ql": "#0072B2",
-    "cql": "#D55E00",
-    "cal_ql_official": "#56B4E9",
-    "cql_official": "#E69F00",
+_METHOD_STYLES = {
+    "cal_ql": Style("#0072B2", "-"),
+    "cql": Style("#D55E00", _DASHED),
+    "cal_ql_official": Style("#56B4E9", "-"),
+    "cql_official": Style("#E69F00", _DASHED),
 }
 _OTHER_COLOURS = ("#009E73", "#CC79A7", "#7F6A00", "#666666")
-_Q_LINES = {  # column: label, colour, line
-    "return_to_go": ("return-to-go", "#000000", "--"),
-    "q_data": ("Q(data)", "#009E73", "-"),
-    "q_policy": ("Q(policy)", "#CC79A7", "-"),
-    "q_random": ("Q(random)", "#8C8C8C", "-"),
+_Q_LINES = {  # column: label, style
+    "return_to_go": ("return-to-go", Style("#000000", "--")),
+    "q_data": ("Q(data)", Style("#009E73", "-")),
+    "q_policy": ("Q(policy)", Style("#CC79A7", "-")),
+    "q_random": ("Q(random)", Style("#8C8C8C", "-")),
 }
 _BOUND_LINES = {
-    "bound_rate_success": ("successful episodes", "#222222", "-"),
-    "bound_rate": ("all episodes", "#222222", ":"),
+    "bound_rate_success": ("successful episodes", Style("#222222", "-")),
+    "bound_rate": ("all episodes", Style("#222222", ":")),
 }
 _LEARNING = {
     "td_loss": "TD loss",
@@ -53,34 +65,12 @@ _LEARNING = {
 }
 
 
-class Spread(NamedTuple):
-    """Seeds of one method together; float64 [N] each."""
-
-    steps: np.ndarray
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-
-
-def across_seeds(curves: Sequence[Curve]) -> Spread:
-    """Mean, lowest and highest of several curves over the steps that all of them cover.
-
-    Seeds have rows at different steps (episodes differ in length): linear interpolation between.
-    """
-    start = max(curve.steps[0] for curve in curves)
-    end = min(curve.steps[-1] for curve in curves)
-    steps = np.unique(np.concatenate([curve.steps for curve in curves]))
-    steps = steps[(steps >= start) & (steps <= end)]
-    values = np.stack([np.interp(steps, *curve) for curve in curves])
-    return Spread(steps, values.mean(0), values.min(0), values.max(0))
-
-
 def draw(results: Results) -> dict[str, Figure]:
     """Name -> figure; those for which no run has data are left out."""
-    colours = _method_colours(list(results.methods))
+    styles = _method_styles(list(results.methods))
     drawings = (success, regret, calibration, learning)
     with matplotlib.rc_context(_STYLE):
-        figures = {drawing.__name__: drawing(results, colours) for drawing in drawings}
+        figures = {drawing.__name__: drawing(results, styles) for drawing in drawings}
     return {
         name: figure
         for name, figure in figures.items()
@@ -96,52 +86,44 @@ def png(figure: Figure) -> bytes:
     return memory.getvalue()
 
 
-def _method_colours(labels: Sequence[str]) -> dict[str, str]:
-    """The same colour for the same method on every page; unknown ones take what is left."""
-    unknown = [label for label in labels if label not in _METHOD_COLOURS]
-    spare = {name: _OTHER_COLOURS[i % len(_OTHER_COLOURS)] for i, name in enumerate(unknown)}
-    return _METHOD_COLOURS | spare
+def _method_styles(labels: Sequence[str]) -> dict[str, Style]:
+    """The same style for the same method on every page; unknown ones take what is left."""
+    unknown = [label for label in labels if label not in _METHOD_STYLES]
+    colours = dict(zip(unknown, cycle(_OTHER_COLOURS), strict=False))
+    return _METHOD_STYLES | {label: Style(c, _DASH_DOTTED) for label, c in colours.items()}
 
 
-def success(results: Results, colours: dict[str, str]) -> Figure:
+def success(results: Results, styles: dict[str, Style]) -> Figure:
     """Success rate of the periodic evaluations; a single seed with Wilson's interval."""
     figure = Figure(figsize=(WIDTH, 3.8), layout="constrained")
     axis, timeline = figure.subplots(), Timeline.of(results)
     for label, runs in results.methods.items():
         for stage in TRAINING_STAGES:
-            curves = _curves(runs, stage, "evaluation/success_rate")
+            curves = curves_of(runs, stage, "evaluation/success_rate")
             if not curves:
                 continue
-            spread = across_seeds(curves) if len(curves) > 1 else _wilson(runs, stage)
+            spread = success_spread(runs, stage)
             spread = spread._replace(steps=timeline.place(stage, spread.steps))
-            _draw_spread(axis, spread, colours[label], label, marker="o")
+            _draw_spread(axis, spread, styles[label], label, marker="o")
             for curve in curves:
                 places = timeline.place(stage, curve.steps)
-                _draw_seed(axis, places, curve.values, colours[label], marker=".")
+                _draw_seed(axis, places, curve.values, styles[label].colour, marker=".")
     axis.set(ylim=(-0.02, 1.02), ylabel="success rate")
     timeline.dress(axis, ticks=4, sides=True)
     _legend_on_top(figure, axis)
     return figure
 
 
-def _wilson(runs: Sequence[Run], stage: str) -> Spread:
-    """The evaluations of the only seed that has any, each with its own interval."""
-    name = "evaluation/success_"
-    run = next(run for run in runs if len(run.curve(stage, f"{name}rate").steps))
-    rate, low, high = (run.curve(stage, name + column) for column in ("rate", "low", "high"))
-    return Spread(*rate, low.values, high.values)
-
-
-def regret(results: Results, colours: dict[str, str]) -> Figure:
+def regret(results: Results, styles: dict[str, Style]) -> Figure:
     """Share of failures among the online episodes so far."""
     figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
     axis = figure.subplots()
     for label, runs in results.methods.items():
         curves = [run.regret_curve for run in runs if run.regret is not None]
         if curves:
-            _draw_spread(axis, across_seeds(curves), colours[label], label)
+            _draw_spread(axis, across_seeds(curves), styles[label], label)
         for curve in curves:
-            _draw_seed(axis, *curve, colours[label])
+            _draw_seed(axis, *curve, styles[label].colour)
     axis.set(ylim=(0, 1.02), xlabel="environment steps", ylabel="cumulative regret")
     axis.set_xlim(left=0)
     axis.xaxis.set_major_formatter(steps_text)
@@ -149,7 +131,7 @@ def regret(results: Results, colours: dict[str, str]) -> Figure:
     return figure
 
 
-def calibration(results: Results, colours: dict[str, str]) -> Figure:
+def calibration(results: Results, styles: dict[str, Style]) -> Figure:
     """Q against return-to-go, and beneath it how often the policy's Q is below; by method."""
     columns = len(results.methods)
     figure = Figure(figsize=(max(WIDTH, 3.5 * columns), 5.2), layout="constrained")
@@ -157,10 +139,10 @@ def calibration(results: Results, colours: dict[str, str]) -> Figure:
     timeline = Timeline.of(results)
     for column, (label, runs) in zip(axes.T, results.methods.items(), strict=True):
         for axis, lines in zip(column, (_Q_LINES, _BOUND_LINES), strict=True):
-            for name, (meaning, colour, line) in lines.items():
-                _draw_metric(axis, timeline, runs, name, colour, meaning, linestyle=line)
+            for name, (meaning, style) in lines.items():
+                _draw_metric(axis, timeline, runs, name, style, meaning)
             timeline.dress(axis, ticks=3, sides=axis is column[0])
-        column[0].set_title(label, color=colours[label], fontweight="bold", pad=16)
+        column[0].set_title(label, color=styles[label].colour, fontweight="bold", pad=16)
     axes[0, 0].set_ylabel("value")
     axes[1, 0].set(ylabel="bound rate", ylim=(-0.02, 1.02))
     _legend_on_top(figure, axes[0, 0])
@@ -168,13 +150,13 @@ def calibration(results: Results, colours: dict[str, str]) -> Figure:
     return figure
 
 
-def learning(results: Results, colours: dict[str, str]) -> Figure:
+def learning(results: Results, styles: dict[str, Style]) -> Figure:
     """Losses and the policy's randomness, one panel each."""
     figure = Figure(figsize=(WIDTH, 5.0), layout="constrained")
     axes, timeline = figure.subplots(2, 2).flat, Timeline.of(results)
     for axis, (name, meaning) in zip(axes, _LEARNING.items(), strict=True):
         for label, runs in results.methods.items():
-            _draw_metric(axis, timeline, runs, name, colours[label], label)
+            _draw_metric(axis, timeline, runs, name, styles[label], label)
         axis.set_title(meaning)
         timeline.dress(axis, ticks=3)
     _logarithmic(figure.axes[0])
@@ -182,30 +164,38 @@ def learning(results: Results, colours: dict[str, str]) -> Figure:
     return figure
 
 
-def _curves(runs: Sequence[Run], stage: str, name: str) -> list[Curve]:
-    curves = [run.curve(stage, name) for run in runs]
-    return [curve for curve in curves if len(curve.steps)]
-
-
 def _draw_metric(
-    axis: Axes, timeline: Timeline, runs: Sequence[Run], name: str, colour: str, label: str, **line
+    axis: Axes, timeline: Timeline, runs: Sequence[Run], name: str, style: Style, label: str
 ) -> None:
     """One metric of one method: the mean of the seeds and, thinly, each of them."""
     for stage in TRAINING_STAGES:
-        curves = _curves(runs, stage, name)
+        curves = curves_of(runs, stage, name)
         if curves:
             spread = across_seeds(curves)
             places = timeline.place(stage, spread.steps)
-            axis.plot(places, spread.mean, color=colour, label=label, linewidth=1.6, **line)
+            axis.plot(
+                places, spread.mean, linestyle=style.line, color=style.colour, label=label, lw=1.6
+            )
         for curve in curves if len(curves) > 1 else []:
-            _draw_seed(axis, timeline.place(stage, curve.steps), curve.values, colour)
+            _draw_seed(axis, timeline.place(stage, curve.steps), curve.values, style.colour)
 
 
-def _draw_spread(axis: Axes, spread: Spread, colour: str, label: str, marker: str = "") -> None:
+def _draw_spread(axis: Axes, spread: Spread, style: Style, label: str, marker: str = "") -> None:
     marker = marker if len(spread.steps) == 1 else ""  # a line of one point is invisible
-    style = {"color": colour, "label": label, "marker": marker, "clip_on": False, "zorder": 3}
-    axis.fill_between(spread.steps, spread.low, spread.high, color=colour, alpha=0.15, linewidth=0)
-    axis.plot(spread.steps, spread.mean, linewidth=2.2, **style)
+    axis.fill_between(
+        spread.steps, spread.low, spread.high, color=style.colour, alpha=0.15, linewidth=0
+    )
+    axis.plot(
+        spread.steps,
+        spread.mean,
+        color=style.colour,
+        linestyle=style.line,
+        linewidth=2.2,
+        marker=marker,
+        label=label,
+        clip_on=False,
+        zorder=3,
+    )
 
 
 def _draw_seed(axis: Axes, x: np.ndarray, y: np.ndarray, colour: str, marker: str = "") -> None:
@@ -222,7 +212,7 @@ def _logarithmic(axis: Axes) -> None:
 def _legend_on_top(figure: Figure, axis: Axes) -> None:
     handles, labels = _once(axis)
     if labels:
-        figure.legend(handles, labels, loc="outside upper center", ncols=min(4, len(labels)))
+        figure.legend(handles, labels, loc="outside upper left", ncols=min(4, len(labels)))
 
 
 def _once(axis: Axes) -> tuple[list[Artist], list[str]]:

@@ -3,6 +3,8 @@
 import csv
 from pathlib import Path
 
+from calql_vision.datasets.whole_file import whole_file
+
 
 class MetricsLog:
     """Writes one row per `write`; the file is complete after every row.
@@ -37,12 +39,10 @@ class MetricsLog:
             self._wandb.log(row, step=step)
 
     def _rewrite(self) -> None:
-        temporary = self.path.with_suffix(".partial")
-        with temporary.open("w", newline="") as file:
+        with whole_file(self.path) as partial, partial.open("w", newline="") as file:
             writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
             writer.writerows(self._rows)
-        temporary.replace(self.path)
 
     def close(self) -> None:
         self._board.close()

@@ -14,6 +14,7 @@ from yaml import YAMLError
 from calql_vision.evaluation import wilson_interval
 
 TRAINING_STAGES = ("pretrain", "finetune")
+_EVALUATIONS = ("evaluate_pretrain", "evaluate")  # folders
 
 #: Column of metrics.csv -> float64 [rows], NaN where a row has no value.
 Metrics = dict[str, np.ndarray]
@@ -61,6 +62,7 @@ class Run:
     metrics: dict[str, Metrics] = field(default_factory=dict)  # by training stage
     configs: dict[str, dict[str, Any]] = field(default_factory=dict)  # by training stage
     evaluated: dict[str, SuccessCount] = field(default_factory=dict)  # by whose checkpoint
+    videos: dict[str, Path] = field(default_factory=dict)  # likewise
 
     def curve(self, stage: str, name: str) -> Curve:
         """The rows of metrics.csv that have a value for `name`; empty where there are none."""
@@ -121,11 +123,6 @@ class Run:
         values = self.curve("pretrain", "updates_per_second").values
         return float(values[-1]) if len(values) else None
 
-    @property
-    def video(self) -> Path | None:
-        path = self.folder / "evaluate" / "episodes.mp4"
-        return path if path.is_file() else None
-
 
 @dataclass(frozen=True)
 class Results:
@@ -170,13 +167,20 @@ def _read_run(folder: Path, warnings: list[str]) -> Run:
 
     metrics = {s: readable(folder / s / "metrics.csv", read_metrics) for s in TRAINING_STAGES}
     configs = {s: readable(folder / s / "config.yaml", _read_config) for s in TRAINING_STAGES}
+    evaluated, videos = {}, {}
+    for name in _EVALUATIONS:
+        video = folder / name / "episodes.mp4"
+        found = readable(folder / name / "metrics.json", read_evaluation) or {}
+        evaluated |= found
+        videos |= dict.fromkeys(found, video) if video.is_file() else {}
     return Run(
         folder=folder,
         label=folder.parent.name,
         seed=int(folder.name[4:]),
         metrics={stage: found for stage, found in metrics.items() if found},
         configs={stage: found for stage, found in configs.items() if found},
-        evaluated=readable(folder / "evaluate" / "metrics.json", read_evaluation) or {},
+        evaluated=evaluated,
+        videos=videos,
     )
 
 

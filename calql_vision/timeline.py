@@ -27,7 +27,7 @@ class Timeline:
 
         def longest(stage: str) -> float:
             tables = [run.metrics[stage] for run in results.runs if stage in run.metrics]
-            return max((table["step"][-1] for table in tables), default=0.0)
+            return float(max((table["step"][-1] for table in tables), default=0.0))
 
         return cls(longest("pretrain"), longest("finetune"))
 
@@ -40,6 +40,8 @@ class Timeline:
 
         `sides` also writes offline and online above it.
         """
+        if not (self.updates or self.env_steps):
+            return
         axis.set_xlim(-1 if self.updates else 0, 1 if self.env_steps else 0)
         axis.set_xticks(*self._ticks(ticks))
         if self.updates:

@@ -7,6 +7,7 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 
+from calql_vision.datasets.whole_file import whole_file
 from calql_vision.types import Episode, PixelEnv
 
 _BORDER = 6  # pixels around every picture; green once the episode has succeeded, red if it failed
@@ -22,15 +23,16 @@ def write_video(path: Path, env: PixelEnv, episodes: Sequence[Episode], speed: f
     length = max(len(film) for film in films)
     frames = [_grid([film[min(t, len(film) - 1)] for film in films]) for t in range(length)]
     frames += frames[-1:] * 8  # time to see the end
-    temporary = path.with_suffix(".partial.mp4")
-    imageio.imwrite(
-        temporary,
+    film = imageio.imwrite(
+        "<bytes>",
         np.stack(frames),
+        extension=".mp4",
         fps=env.unwrapped.pixel_spec.control_hz * speed,
         codec="libx264",
         macro_block_size=2,
     )
-    temporary.replace(path)
+    with whole_file(path) as partial:
+        partial.write_bytes(film)
 
 
 def _film(env: PixelEnv, episode: Episode) -> list[np.ndarray]:

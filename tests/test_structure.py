@@ -20,7 +20,7 @@ FLOORS = [
     {"networks", "losses", "encoders", "datasets"},
     {"agents", "envs"},
     {"rollout", "learn", "policy", "evaluation", "checkpoint", "metrics", "video"},
-    {"results", "figures"},
+    {"results", "spread", "timeline", "figures"},
     {"configuration", "stages"},
     {"cli", "__main__"},
 ]

@@ -1,9 +1,9 @@
 """The command lines that make runs again, from the configurations they have left behind."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
@@ -65,12 +65,12 @@ class _Defaults:
             for group, names in group_choices(_CONFIGS[stage]())
         ]
         default = self._flat(stage, *choices)
-        changed = {
-            key: value
+        words = [
+            f"{'' if key in default else '++'}{key}={_text(value)}"
             for key, value in wanted.items()
-            if key in default and default[key] != value and key not in _NO_MATTER
-        }
-        words = [f"{_sign(value)}{key}={_text(value)}" for key, value in changed.items()]
+            if key not in _NO_MATTER
+            and (default[key] != value if key in default else key.startswith(FREE))
+        ]
         return shlex.join(["calql-vision", stage, *choices, *words])
 
     def _misses(self, wanted: dict[str, Any], choice: str) -> int:
@@ -86,44 +86,28 @@ class _Defaults:
     def _flat(self, stage: str, *choices: str) -> dict[str, Any]:
         key = (stage, *choices)
         if key not in self._composed:
-            with _no_hydra_running():
-                container = OmegaConf.to_container(composed(stage, list(choices)))
+            # hydra refuses to compose while it runs a stage, and the report is a stage.
+            GlobalHydra.instance().clear()
+            container = OmegaConf.to_container(composed(stage, list(choices)))
             self._composed[key] = dict(_flat(container))
         return self._composed[key]
 
 
-@contextmanager
-def _no_hydra_running() -> Iterator[None]:
-    """hydra refuses to compose while it runs a stage, and the report is a stage."""
-    running = GlobalHydra.instance().hydra
-    GlobalHydra.instance().clear()
-    try:
-        yield
-    finally:
-        if running is not None:
-            GlobalHydra.instance().initialize(running)
-
-
 def _flat(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """(dotted key, value); what is free-form stays together."""
+    """(dotted key, value)."""
     for name, value in config.items():
-        if isinstance(value, dict) and f"{prefix}{name}." not in FREE:
+        if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
-
-
-def _sign(value: Any) -> str:
-    """hydra puts keys that it does not know into a mapping only if asked to."""
-    return "++" if isinstance(value, dict) else ""
 
 
 def _text(value: Any) -> str:
     """A value as hydra reads it on a command line."""
     if isinstance(value, list):
         return f"[{','.join(map(_text, value))}]"
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{_text(item)}" for key, item in value.items()) + "}"
     if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, str) and not re.fullmatch(r"[\w./:-]+", value):
         return json.dumps(value)
     return str(value)

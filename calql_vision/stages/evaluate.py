@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from calql_vision.agents import AgentConfig
 from calql_vision.checkpoint import Checkpoint
+from calql_vision.datasets.whole_file import whole_file
 from calql_vision.device import choose_device
 from calql_vision.envs import make_env
 from calql_vision.evaluation import Evaluation, summarise
@@ -35,7 +36,7 @@ class EvaluateConfig:
     videos: int = 9  # of the first episodes, side by side; 0 for none
     device: str = "auto"  # auto, cpu or cuda
     threads: int | None = 1  # of torch on the CPU: single images do not gain from more
-    output: str | None = None  # folder; null: runs/<task>/<algo>/seed<seed>/evaluate
+    output: str | None = None  # folder; null: runs/<task>/<algo>/seed<seed>/evaluate[_pretrain]
 
 
 def run(config: EvaluateConfig) -> Evaluation:
@@ -46,7 +47,8 @@ def run(config: EvaluateConfig) -> Evaluation:
     set_threads(config.threads)
     source = config.checkpoint or run_folder(config, config.stage) / "checkpoint.pt"
     checkpoint = Checkpoint.load(Path(source))
-    folder = Path(config.output) if config.output else run_folder(config, "evaluate")
+    name = "evaluate" if config.stage == "finetune" else f"evaluate_{config.stage}"
+    folder = Path(config.output) if config.output else run_folder(config, name)
     agent = checkpoint.build(choose_device(config.device))
     spec = checkpoint.spec
     env = make_env(
@@ -82,12 +84,8 @@ def _evaluate(
     folder.mkdir(parents=True, exist_ok=True)
     if shown:
         write_video(folder / "episodes.mp4", env, shown)
-    _write_json(folder / "metrics.json", {"checkpoint": source, **result.to_dict()})
+    with whole_file(folder / "metrics.json") as partial:
+        content = {"checkpoint": source, **result.to_dict()}
+        partial.write_text(json.dumps(content, indent=2) + "\n")
     print(f"evaluate: {env.unwrapped.pixel_spec.name}, {result}")
     return result
-
-
-def _write_json(path: Path, content: dict) -> None:
-    temporary = path.with_suffix(".partial")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
-    temporary.replace(path)

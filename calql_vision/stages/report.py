@@ -65,7 +65,7 @@ def _content(config: ReportConfig, results: Results) -> dict[str, bytes]:
         pictures=pictures,
         data=data,
         demonstrations=demonstrations,
-        films=[Film(run) for run in _filmed(results)],
+        films=_films(results),
         commands=reproduction(results),
         versions=_versions(),
     )
@@ -91,10 +91,11 @@ class Film:
     """The episodes that `evaluate` filmed, inside the page."""
 
     run: Run
+    stage: str  # whose checkpoint acts
 
     @property
     def uri(self) -> str:
-        return _data_uri("video/mp4", self.run.video.read_bytes())
+        return _data_uri("video/mp4", self.run.videos[self.stage].read_bytes())
 
 
 def _data_uri(kind: str, content: bytes) -> str:
@@ -112,12 +113,16 @@ def _demonstrations(path: Path, discount: float, warnings: list[str]) -> Demonst
         return None
 
 
-def _filmed(results: Results) -> list[Run]:
-    """The runs with a video: all if they are few, else the first of every method."""
-    filmed = [run for run in results.runs if run.video]
-    if len(filmed) <= _FEW:
-        return filmed
-    return list({run.label: run for run in reversed(filmed)}.values())[::-1]
+def _films(results: Results) -> list[Film]:
+    """Each run's last stage: of all runs if they are few, else of the first of every method."""
+    films = [
+        Film(run, "finetune" if "finetune" in run.videos else "pretrain")
+        for run in results.runs
+        if run.videos
+    ]
+    if len(films) <= _FEW:
+        return films
+    return list({film.run.label: film for film in reversed(films)}.values())[::-1]
 
 
 def _template() -> Template:

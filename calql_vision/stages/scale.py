@@ -8,9 +8,9 @@ class ScaleConfig:
     """Amounts for a task of ordinary effort; `task.effort` multiplies those of training."""
 
     episodes: int = 150  # demonstrations to collect
-    updates: int = 4500  # gradient steps of pre-training
-    online_steps: int = 1500  # environment steps of fine-tuning
-    log_every: int = 250  # gradient steps of pre-training per row of metrics
-    evaluations: int = 3  # periodic evaluations per training stage
+    updates: int = 6000  # gradient steps of pre-training
+    online_steps: int = 2500  # environment steps of fine-tuning
+    log_every: int = 200  # gradient steps of pre-training per row of metrics
+    evaluations: int = 5  # periodic evaluations per training stage
     validation_episodes: int = 25  # of each periodic evaluation
     evaluation_episodes: int = 100  # of the stage `evaluate`
