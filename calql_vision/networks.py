@@ -128,8 +128,7 @@ class TanhGaussian:
     def log_prob(self, action: Tensor) -> Tensor:
         """Log-probabilities [B] of actions [B, A] that somebody else took.
 
-        At the edge of the range the density of a squashed Gaussian has no value: actions are
-        taken as EDGE at most, as JaxCQL, from which the official code descends, clips its data.
+        At the edge of the range a squashed Gaussian has no density: actions count as EDGE there.
         """
         raw = torch.atanh(action.clamp(-EDGE, EDGE))
         noise = (raw - self.mean) / self.log_std.exp()

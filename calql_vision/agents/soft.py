@@ -100,8 +100,8 @@ class SoftAgent(Agent):
     def _actor_loss(self, batch: FeatureBatch, samples: SampledActions, q_new: Tensor) -> Tensor:
         """SAC's; at first, if asked, the likelihood of the data in the place of Q.
 
-        The warm start of the official CQL and Cal-QL code (there `bc_epochs`, appendix F of
-        arXiv 2006.04779), with the entropy term left in.
+        The warm start of the official CQL code (`policy_eval_start` there), which leaves the
+        entropy term in.
         """
         if self.updates < self.config.bc_updates:
             q_new = self.actor(batch.actor_features).log_prob(batch.action)
