@@ -179,8 +179,8 @@ class ClippedGaussian:
 class GaussianActor(nn.Module):
     """Features -> ClippedGaussian: tanh of the mean, one std per action dimension for all states.
 
-    The policy of the official IQL code. With `std` the width is that constant, and the actor is
-    a deterministic one that explores with Gaussian noise, as TD3's.
+    The policy of the official IQL code. With `std` the width is that constant, no part of the
+    weights, and the actor is a deterministic one that explores with Gaussian noise, as TD3's.
     """
 
     def __init__(
@@ -188,8 +188,11 @@ class GaussianActor(nn.Module):
     ):
         super().__init__()
         self.body = mlp(features, hidden, actions)
-        start = torch.zeros(actions) if std is None else torch.full((actions,), math.log(std))
-        self.log_std = nn.Parameter(start, requires_grad=std is None)
+        if std is None:
+            self.log_std = nn.Parameter(torch.zeros(actions))
+        else:
+            constant = torch.full((actions,), math.log(std))
+            self.register_buffer("log_std", constant, persistent=False)
 
     def forward(self, features: Tensor) -> ClippedGaussian:
         return ClippedGaussian(torch.tanh(self.body(features)), self.log_std.clamp(-5.0, 2.0))

@@ -95,10 +95,12 @@ def test_clipped_likelihood_is_that_of_torch_and_actions_stay_in_range():
     assert policy.sample(100 * torch.randn(BATCH, ACTIONS))[0].abs().max() == 1
 
 
-def test_a_gaussian_actor_of_fixed_width_trains_its_mean_alone():
-    actor = GaussianActor(FEATURES, ACTIONS, [16], std=0.1)
-    torch.testing.assert_close(actor(torch.rand(2, FEATURES)).log_std.exp(), torch.full((3,), 0.1))
-    assert not actor.log_std.requires_grad
+def test_a_fixed_width_is_an_option_and_no_weight():
+    narrow, wide = (GaussianActor(FEATURES, ACTIONS, [16], std=std) for std in (0.1, 0.2))
+    wide.load_state_dict(narrow.state_dict())
+    policy = wide(torch.rand(2, FEATURES))
+    torch.testing.assert_close(policy.log_std.exp(), torch.full((ACTIONS,), 0.2))
+    assert "log_std" not in dict(wide.named_parameters())
 
 
 # IQL -------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ class TD3BC(Agent):
         self.target_actor = deepcopy(self.actor).requires_grad_(False)
         self.to(self.device)
         self.add_optimizer("critic", self.critic_parameters(self.critic), config.critic_lr)
-        self.add_optimizer("actor", self.actor_parameters(self.actor.body), config.actor_lr)
+        self.add_optimizer("actor", self.actor_parameters(self.actor), config.actor_lr)
 
     @property
     def delayed(self) -> bool:
@@ -53,7 +53,7 @@ class TD3BC(Agent):
     def targets(self) -> list[tuple[nn.Module, nn.Module]]:
         if self.delayed:
             return []
-        return [(self.target_critic, self.critic), (self.target_actor.body, self.actor.body)]
+        return [(self.target_critic, self.critic), (self.target_actor, self.actor)]
 
     def losses(self, batch: FeatureBatch) -> tuple[dict[str, Tensor], Metrics]:
         q_data = self.critic(batch.features, batch.action)
