@@ -24,6 +24,10 @@ REPORT := reports/$(NAME)/index.html
 WORDS  := task=$(TASK) scale=$(SCALE)
 AGENT  := $(WORDS) algo=$(ALGO) seed=$(SEED)
 
+# These learn from the first environment step on, without a pre-trained agent.
+ONLINE_ONLY := sac rlpd
+START  := $(if $(filter $(ALGO),$(ONLINE_ONLY)),$(DATA),$(FOLDER)/pretrain/checkpoint.pt)
+
 .PHONY: help setup demo test lint lock doctor \
         collect convert inspect pretrain finetune evaluate report clean
 .DELETE_ON_ERROR:
@@ -87,7 +91,7 @@ $(SHEET): $(DATA)
 $(FOLDER)/pretrain/checkpoint.pt: $(DATA)
 	$(RUN) pretrain $(AGENT) overwrite=true $(ARGS)
 
-$(FOLDER)/finetune/checkpoint.pt: $(FOLDER)/pretrain/checkpoint.pt
+$(FOLDER)/finetune/checkpoint.pt: $(START)
 	$(RUN) finetune $(AGENT) overwrite=true $(ARGS)
 
 $(FOLDER)/evaluate/metrics.json: $(FOLDER)/finetune/checkpoint.pt

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from calql_vision.agents import AGENTS, Agent, AgentConfig, build_agent
+from calql_vision.agents import AGENTS, Agent, build_agent
+from calql_vision.agents.config import with_options
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.encoders.pixels import EncoderConfig
 from calql_vision.types import EnvSpec
@@ -43,7 +44,6 @@ class Checkpoint:
         reward: dict[str, Any],
         discount: float,
         config: dict[str, Any],
-        updates: int,
         env_steps: int,
     ) -> "Checkpoint":
         """A snapshot of `agent`."""
@@ -57,7 +57,7 @@ class Checkpoint:
             weights=agent.state_dict(),
             optimizers={name: o.state_dict() for name, o in agent.optimizers.items()},
             generator=agent.generator.get_state(),
-            updates=updates,
+            updates=agent.updates,
             env_steps=env_steps,
         )
 
@@ -91,17 +91,20 @@ class Checkpoint:
 
     def build(self, device: torch.device, seed: int = 0) -> Agent:
         """The agent as it was saved."""
-        config_class: type[AgentConfig] = AGENTS[self.algo["name"]][1]
-        agent = build_agent(
-            self.spec, config_class(**self.algo), EncoderConfig(**self.encoder), device, seed
-        )
+        config = with_options(AGENTS[self.algo["name"]][1](), self.algo)
+        agent = build_agent(self.spec, config, EncoderConfig(**self.encoder), device, seed)
         self.restore(agent)
         return agent
 
     def restore(self, agent: Agent) -> None:
-        """Weights, optimizers and random numbers into an agent of the same shape."""
+        """Weights, optimizers and random numbers into an agent of the same shape.
+
+        Every weight must have its counterpart. An optimizer that only one side has, because
+        another configuration trains the same weights, is dropped or starts afresh.
+        """
         agent.load_state_dict(self.weights)
-        for name, state in self.optimizers.items():
-            agent.optimizers[name].load_state_dict(state)
+        for name in self.optimizers.keys() & agent.optimizers.keys():
+            agent.optimizers[name].load_state_dict(self.optimizers[name])
+        agent.updates = self.updates
         if agent.device.type == "cpu":  # a GPU's generator has a state of another kind
             agent.generator.set_state(self.generator)

@@ -16,6 +16,8 @@ from omegaconf import DictConfig, OmegaConf
 from calql_vision.agents import AGENTS
 
 CONFIGS = "calql_vision.configs"
+#: Keys below these are not ours to know: arguments of environments, options of an algorithm.
+FREE = ("task.kwargs.", "task.collect_kwargs.", "algo.online.options.")
 
 
 def register(stage: str, config_class: type) -> None:
@@ -52,7 +54,7 @@ def check_keys(stage: str, words: list[str]) -> None:
         raise ValueError(" ".join(str(error).split())) from error
     for override in parsed:
         key = override.key_or_group
-        free = any(key.startswith(f"task.{name}.") for name in ("kwargs", "collect_kwargs"))
+        free = key.startswith(FREE)
         if override.is_add() or free or key in valid:
             continue
         close = difflib.get_close_matches(key, valid, n=3, cutoff=0.5)

@@ -44,5 +44,6 @@ def loose_critic(q_data: float, possible: tuple[float, float]) -> str | None:
         return None
     return (
         f"Q(data) = {q_data:.1f} has left the range [{low:.1f}, {high:.1f}] that rewards and "
-        "discount allow; try a smaller algo.penalty_weight or reward.scale=1 reward.bias=-1"
+        "discount allow; try reward.scale=1 reward.bias=-1 or, where the method has one, "
+        "a smaller algo.penalty_weight"
     )

@@ -1,5 +1,6 @@
-"""Losses shared by the soft actor-critic family: tensor in, tensor out."""
+"""Losses that several algorithms share, and published formulas: tensor in, tensor out."""
 
+import torch
 from torch import Tensor
 
 
@@ -19,3 +20,14 @@ def actor_loss(q: Tensor, log_prob: Tensor, temperature: Tensor) -> Tensor:
 def temperature_loss(log_temperature: Tensor, log_prob: Tensor, target_entropy: float) -> Tensor:
     """SAC's dual step on the log of the temperature, which holds the entropy at its target."""
     return -log_temperature * (log_prob.detach() + target_entropy).mean()
+
+
+def expectile_loss(difference: Tensor, expectile: float) -> Tensor:
+    """Mean of |expectile - 1(difference < 0)| x difference^2: IQL, equation 4."""
+    weight = torch.where(difference < 0, 1 - expectile, expectile)
+    return (weight * difference.square()).mean()
+
+
+def regression_loss(log_prob: Tensor, weight: Tensor) -> Tensor:
+    """Weighted behaviour cloning, -mean of weight x log-probability over [B]."""
+    return -(weight.detach() * log_prob).mean()

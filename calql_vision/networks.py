@@ -1,4 +1,4 @@
-"""Networks on features: a batched ensemble of critics and a tanh-Gaussian actor."""
+"""Networks on features: a batched ensemble of critics and two kinds of Gaussian actors."""
 
 import math
 from collections.abc import Sequence
@@ -7,6 +7,8 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+EDGE = 0.999  # largest |action| whose likelihood under a squashed Gaussian is asked for
 
 
 class EnsembleLinear(nn.Module):
@@ -93,6 +95,11 @@ def mlp(inputs: int, hidden: Sequence[int], outputs: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(inputs, outputs))
 
 
+def log_normal(noise: Tensor, log_std: Tensor) -> Tensor:
+    """Log-density, element by element, of a normal variable that lies `noise` stds off its mean."""
+    return -0.5 * noise.square() - log_std - 0.5 * math.log(2 * math.pi)
+
+
 class TanhGaussian:
     """Distribution of tanh(mean + std x noise), noise standard normal; mean and std [B, A]."""
 
@@ -116,9 +123,22 @@ class TanhGaussian:
         if noise.ndim == 3:
             mean, log_std = mean.unsqueeze(1), log_std.unsqueeze(1)
         raw = mean + log_std.exp() * noise
-        gaussian = -0.5 * noise.square() - log_std - 0.5 * math.log(2 * math.pi)
+        return torch.tanh(raw), self._log_density(raw, noise, log_std)
+
+    def log_prob(self, action: Tensor) -> Tensor:
+        """Log-probabilities [B] of actions [B, A] that somebody else took.
+
+        At the edge of the range a squashed Gaussian has no density: actions count as EDGE there.
+        """
+        raw = torch.atanh(action.clamp(-EDGE, EDGE))
+        noise = (raw - self.mean) / self.log_std.exp()
+        return self._log_density(raw, noise, self.log_std)
+
+    @staticmethod
+    def _log_density(raw: Tensor, noise: Tensor, log_std: Tensor) -> Tensor:
+        gaussian = log_normal(noise, log_std)
         squash = 2 * (math.log(2) - raw - F.softplus(-2 * raw))
-        return torch.tanh(raw), (gaussian - squash).sum(-1)
+        return (gaussian - squash).sum(-1)
 
 
 class TanhGaussianActor(nn.Module):
@@ -134,3 +154,45 @@ class TanhGaussianActor(nn.Module):
         mean, raw = self.body(features).chunk(2, dim=-1)
         log_std = self.log_std_multiplier * raw + self.log_std_offset
         return TanhGaussian(mean, log_std.clamp(-20.0, 2.0))
+
+
+class ClippedGaussian:
+    """Independent normals around mean [B, A], clipped to the range of actions; log_std [A]."""
+
+    def __init__(self, mean: Tensor, log_std: Tensor):
+        self.mean, self.log_std = mean, log_std
+
+    @property
+    def mode(self) -> Tensor:
+        return self.mean
+
+    def sample(self, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """noise [B, A] -> clipped actions [B, A], log-probabilities before clipping [B]."""
+        raw = self.mean + self.log_std.exp() * noise
+        return raw.clamp(-1, 1), log_normal(noise, self.log_std).sum(-1)
+
+    def log_prob(self, action: Tensor) -> Tensor:
+        """Log-probabilities [B] of actions [B, A], of which none is too near the edge."""
+        return log_normal((action - self.mean) / self.log_std.exp(), self.log_std).sum(-1)
+
+
+class GaussianActor(nn.Module):
+    """Features -> ClippedGaussian: tanh of the mean, one std per action dimension for all states.
+
+    The policy of the official IQL code. With `std` the width is that constant, no part of the
+    weights, and the actor is a deterministic one that explores with Gaussian noise, as TD3's.
+    """
+
+    def __init__(
+        self, features: int, actions: int, hidden: Sequence[int], std: float | None = None
+    ):
+        super().__init__()
+        self.body = mlp(features, hidden, actions)
+        if std is None:
+            self.log_std = nn.Parameter(torch.zeros(actions))
+        else:
+            constant = torch.full((actions,), math.log(std))
+            self.register_buffer("log_std", constant, persistent=False)
+
+    def forward(self, features: Tensor) -> ClippedGaussian:
+        return ClippedGaussian(torch.tanh(self.body(features)), self.log_std.clamp(-5.0, 2.0))

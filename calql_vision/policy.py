@@ -1,4 +1,4 @@
-"""Agents as policies: one observation in, one action out."""
+"""Policies: one observation in, one action out."""
 
 from collections import deque
 
@@ -27,3 +27,16 @@ class AgentPolicy:
         proprio = np.concatenate([frame["proprio"] for frame in self._frames])
         batch = Observation(torch.from_numpy(images)[None], torch.from_numpy(proprio)[None])
         return self.agent.act(batch, self.deterministic)[0].cpu().numpy()
+
+
+class RandomPolicy:
+    """Uniformly random actions: exploration before anything is learnt."""
+
+    def __init__(self, action_dim: int, generator: np.random.Generator):
+        self.action_dim, self.generator = action_dim, generator
+
+    def reset(self) -> None:
+        """Nothing to forget."""
+
+    def act(self, observation: EnvObservation) -> np.ndarray:
+        return self.generator.uniform(-1, 1, self.action_dim).astype(np.float32)

@@ -110,12 +110,8 @@ class Run:
     @property
     def updates(self) -> int | None:
         """Gradient updates, offline and online."""
-        offline = self._last_step("pretrain")
-        if offline is None:
-            return None
-        per_step = self.configs.get("finetune", {}).get("updates_per_step", 1.0)
-        lengths = self.curve("finetune", "online/length").values
-        return offline + sum(round(length * per_step) for length in lengths)
+        online = self.curve("finetune", "updates").values
+        return int(online[-1]) if len(online) else self._last_step("pretrain")
 
     def _last_step(self, stage: str) -> int | None:
         steps = self.metrics.get(stage, {}).get("step")

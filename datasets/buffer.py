@@ -1,11 +1,12 @@
 """The replay buffer: whole episodes in, random transitions with returns-to-go out."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
-from calql_vision.datasets.returns import RewardConfig, returns_to_go
+from calql_vision.datasets.returns import RewardConfig, n_step_returns, returns_to_go
 from calql_vision.types import Episode, Observation, PixelBatch
 
 
@@ -17,8 +18,16 @@ class _StoredEpisode:
     proprio: np.ndarray  # float32 [T+1, P]
     actions: np.ndarray  # float32 [T, A]
     rewards: np.ndarray  # float32 [T], scaled
-    returns_to_go: np.ndarray  # float32 [T]
     success: bool
+    returns_to_go: np.ndarray = field(default_factory=lambda: np.empty(0))  # float32 [T]
+
+
+@dataclass(frozen=True)
+class NStepReference:
+    """Bootstrapped returns in the place of Monte-Carlo ones, as an episode arrives."""
+
+    steps: int  # rewards that are summed before the value takes over
+    value: Callable[[Observation], torch.Tensor]  # observations -> values [B]
 
 
 class EpisodeBuffer:
@@ -28,10 +37,18 @@ class EpisodeBuffer:
     without a return-to-go cannot exist. Frames are stacked when sampled, never stored twice.
     """
 
-    def __init__(self, discount: float, reward: RewardConfig, frame_stack: int = 1):
+    def __init__(
+        self,
+        discount: float,
+        reward: RewardConfig,
+        frame_stack: int = 1,
+        reference: NStepReference | None = None,
+    ):
+        """Without a `reference` the returns-to-go are Monte-Carlo returns."""
         self.discount = discount
         self.reward = reward
         self.frame_stack = frame_stack
+        self.reference = reference
         self._episodes: list[_StoredEpisode] = []
         self._ends = np.zeros(0, dtype=np.int64)  # transitions up to and with each episode
 
@@ -63,20 +80,25 @@ class EpisodeBuffer:
         length = len(episode)
         assert length > 0, "an episode has at least one action"
         assert len(episode.images) == len(episode.proprio) == length + 1
-        rewards = self.reward.apply(episode.rewards)
+        stored = _StoredEpisode(
+            images=episode.images,
+            proprio=episode.proprio,
+            actions=episode.actions,
+            rewards=self.reward.apply(episode.rewards),
+            success=episode.success,
+        )
+        self._episodes.append(replace(stored, returns_to_go=self._returns_to_go(stored)))
+        self._ends = np.append(self._ends, len(self) + length)
+
+    def _returns_to_go(self, episode: _StoredEpisode) -> np.ndarray:
+        rewards, length = episode.rewards, len(episode.rewards)
         terminals = np.zeros(length)
         terminals[-1] = episode.success
-        self._episodes.append(
-            _StoredEpisode(
-                images=episode.images,
-                proprio=episode.proprio,
-                actions=episode.actions,
-                rewards=rewards,
-                returns_to_go=returns_to_go(rewards, terminals, self.discount, self.reward.failure),
-                success=episode.success,
-            )
-        )
-        self._ends = np.append(self._ends, len(self) + length)
+        if self.reference is None:
+            return returns_to_go(rewards, terminals, self.discount, self.reward.failure)
+        seen = self._observe([(episode, step) for step in range(length + 1)])
+        values = self.reference.value(seen).cpu().numpy()
+        return n_step_returns(rewards, terminals, self.discount, self.reference.steps, values)
 
     def sample(self, batch_size: int, generator: np.random.Generator) -> PixelBatch:
         """`batch_size` transitions, uniform over all of them, with replacement."""
@@ -130,7 +152,11 @@ class MixedBuffer:
     def __init__(
         self, offline: EpisodeBuffer, online: EpisodeBuffer, online_fraction: float | None = 0.5
     ):
-        """`online_fraction` of every batch is online; None: in proportion to the sizes."""
+        """`online_fraction` of every batch is online; None: in proportion to the sizes.
+
+        While there is no online experience yet, batches are demonstrations, unless the fraction
+        is 1 and forbids them.
+        """
         self.offline, self.online = offline, online
         self.online_fraction = online_fraction
 
@@ -145,10 +171,10 @@ class MixedBuffer:
         return parts[0] if len(parts) == 1 else _concatenate(*parts)
 
     def _online_share(self, batch_size: int, generator: np.random.Generator) -> int:
+        if self.online_fraction == 1 or len(self.offline) == 0:
+            return batch_size
         if len(self.online) == 0:
             return 0
-        if len(self.offline) == 0:
-            return batch_size
         if self.online_fraction is None:
             share = len(self.online) / (len(self.online) + len(self.offline))
             return int(generator.binomial(batch_size, share))

@@ -53,3 +53,23 @@ def returns_to_go(
         following = rewards[step] + discount * following * (1 - terminals[step])
         result[step] = following
     return result.astype(np.float32)
+
+
+def n_step_returns(
+    rewards: np.ndarray, terminals: np.ndarray, discount: float, steps: int, values: np.ndarray
+) -> np.ndarray:
+    """Sums of the next `steps` rewards, and the value of the state after them; float32 [T].
+
+    `rewards` and `terminals` are [T] as in `returns_to_go`, `values` [T+1] those of all states.
+    Fewer rewards are summed near the end; a terminal state is worth nothing, but the state that a
+    time limit cut off is worth its value. Source: Sutton and Barto (2018), equation 7.1.
+    """
+    length = len(rewards)
+    following = np.where(terminals > 0, 0.0, values[1:])  # V(s_{t+1}), as t's transition sees it
+    result = np.empty(length, dtype=np.float64)
+    for start in range(length):
+        end = min(start + steps, length)
+        powers = discount ** np.arange(end - start)
+        result[start] = powers @ rewards[start:end]
+        result[start] += discount ** (end - start) * following[end - 1]
+    return result.astype(np.float32)

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calql_vision.datasets.buffer import EpisodeBuffer, MixedBuffer
-from calql_vision.datasets.returns import RewardConfig, returns_to_go
+from calql_vision.datasets.buffer import EpisodeBuffer, MixedBuffer, NStepReference
+from calql_vision.datasets.returns import RewardConfig, n_step_returns, returns_to_go
 from calql_vision.types import Episode
 
 DISCOUNT = 0.9
@@ -90,6 +90,37 @@ def test_a_return_is_its_reward_plus_the_discounted_next(length, discount, reach
     assert (returns <= high + 1e-3).all()
 
 
+def test_n_step_returns_on_numbers():
+    rewards, terminals = np.array([-1.0, -1.0, -1.0, 0.0]), np.array([0, 0, 0, 1])
+    values = np.array([0.0, 10.0, 20.0, 30.0, 40.0])
+    two = n_step_returns(rewards, terminals, 0.5, 2, values)
+    assert two.tolist() == [-1.5 + 5, -1.5 + 7.5, -1.0, 0.0], "success ends the future"
+    cut_off = n_step_returns(rewards, np.zeros(4), 0.5, 2, values)
+    assert cut_off.tolist() == [3.5, 6.0, -1 + 10, 0.5 * 40], "a time limit does not"
+
+
+def test_enough_steps_make_an_n_step_return_the_monte_carlo_one():
+    buffer = filled(episode(6, success=True))
+    stored = everything(buffer)
+    terminals = np.eye(6)[-1]
+    returns = n_step_returns(stored.reward.numpy(), terminals, DISCOUNT, 6, np.zeros(7))
+    np.testing.assert_allclose(returns, stored.return_to_go, rtol=1e-6)
+
+
+def test_a_buffer_with_a_reference_asks_it_about_every_stacked_frame():
+    asked = []
+
+    def value(observation):
+        asked.append(observation)
+        return observation.proprio[:, -1]  # the frame's number
+
+    buffer = EpisodeBuffer(DISCOUNT, RewardConfig(), 2, NStepReference(1, value))
+    buffer.append(episode(3, success=False))
+    assert asked[0].images.shape == (4, 2, 48, 48, 6)
+    returns = everything(buffer).return_to_go
+    assert returns.tolist() == pytest.approx([-1 + 0.9 * step for step in (1, 2, 3)])
+
+
 def test_sampling_is_uniform_over_transitions():
     buffer = filled(episode(2, True), episode(8, False, mark=10))
     batch = buffer.sample(20_000, np.random.default_rng(0))
@@ -138,3 +169,11 @@ def test_without_online_experience_a_mixed_batch_is_offline():
     offline, own = filled(episode(9, False)), filled()
     batch = MixedBuffer(offline, own).sample(64, np.random.default_rng(0))
     assert len(batch.action) == 64
+
+
+def test_a_fraction_of_one_never_shows_a_demonstration():
+    offline, own = filled(episode(30, True)), filled(episode(10, False, mark=100))
+    batch = MixedBuffer(offline, own, 1.0).sample(64, np.random.default_rng(0))
+    assert (batch.observation.proprio[:, 0] >= 100).all()
+    with pytest.raises(AssertionError, match="empty"):
+        MixedBuffer(offline, filled(), 1.0).sample(64, np.random.default_rng(0))

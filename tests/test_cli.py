@@ -38,7 +38,7 @@ def test_help_of_a_stage_explains_its_keys(stage, tmp_path):
 
 def test_the_meaning_of_a_key_is_the_comment_beside_it():
     comments = field_comments(FinetuneConfig)
-    assert "UTD" in comments["updates_per_step"]
+    assert "pretrain stage" in comments["checkpoint"]
     assert "0..999" in comments["seed"], "base classes count too"
 
 
@@ -77,7 +77,7 @@ def test_multirun_collects_every_combination(tmp_path):
     [
         ("calql-vision pre", "pretrain"),
         ("calql-vision pretrain algo=cal", "algo=cal_ql"),
-        ("calql-vision finetune updates", "updates_per_step="),
+        ("calql-vision finetune algo.online.up", "algo.online.updates_per_step="),
         ("calql-vision collect task=pi", "task=pick_place"),
     ],
 )

@@ -71,7 +71,8 @@ def write_pretrain(root, *words: str):
 def write_finetune(root, successes: list[int], *words: str):
     rows = {0: evaluation(1, 5)}
     for number, success in enumerate(successes, start=1):
-        rows[10 * number] = LEARNING | {"online/success": success, "online/length": 10}
+        online = {"online/success": success, "online/length": 10, "updates": 200 + 20 * number}
+        rows[10 * number] = LEARNING | online
     return write_stage(root, "finetune", list(words), rows)
 
 
@@ -89,7 +90,9 @@ def runs(tmp_path_factory):
     root = tmp_path_factory.mktemp("project") / "runs"
     for seed, online, final in ((0, [0, 1, 1, 0], [1, 1, 1, 0]), (1, [1, 1, 1, 0], [1] * 4)):
         folder = write_pretrain(root, f"seed={seed}", "algo.batch_size=17")
-        write_finetune(root, online, f"seed={seed}", "scale=smoke", "updates_per_step=2.0")
+        write_finetune(
+            root, online, f"seed={seed}", "scale=smoke", "algo.online.updates_per_step=2.0"
+        )
         write_evaluate(folder.parent, [bool(success) for success in final])
     write_pretrain(root, "algo=cql", "seed=7", "++task.kwargs.start_region=0.5")
     return root

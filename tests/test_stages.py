@@ -90,9 +90,64 @@ def test_every_algorithm_trains_offline_and_online(algo, demonstrations, workpla
     overrides = (*TRAIN, demonstrations, f"algo={algo}")
     label = config("pretrain", *overrides).algo.label
     assert label == algo, "a run's folder is named like the configuration that made it"
-    pretrain.run(config("pretrain", *overrides))
-    finetune.run(config("finetune", *overrides))
-    assert (workplace / f"runs/tabletop/lift/{algo}/seed0/finetune/checkpoint.pt").exists()
+    folder = workplace / "runs/tabletop/lift" / algo / "seed0"
+    how = config("finetune", *overrides).algo.online
+    if how.pretrained:
+        pretrain.run(config("pretrain", *overrides))
+    finetune.run(config("finetune", *overrides, "algo.online.random_steps=0"))
+    checkpoint = Checkpoint.load(folder / "finetune/checkpoint.pt")
+    assert checkpoint.env_steps >= 20
+    result = evaluate.run(config("evaluate", *TINY, f"algo={algo}", "videos=0"))
+    assert result.episodes == 4
+
+
+def online_rows(*overrides: str) -> list[dict[str, str]]:
+    finetune.run(config("finetune", *TRAIN, *overrides, "output=here"))
+    return [row for row in rows(Path("here/metrics.csv")) if row["online/length"]]
+
+
+def test_warm_up_learns_nothing_from_the_frozen_policys_steps(demonstrations, pretrained):
+    start = Checkpoint.load(pretrained).updates
+    table = online_rows(
+        "algo=wsrl", demonstrations, f"checkpoint={pretrained}",
+        "algo.online.warmup_steps=13", "scale.online_steps=37", "scale.evaluations=37",
+    )  # fmt: skip
+    lengths = np.array([float(row["online/length"]) for row in table])
+    warm = np.cumsum(lengths) - lengths >= 13  # episodes that began after the warm-up
+    assert not warm[0]
+    assert warm[-1]
+    assert [bool(row["td_loss"]) for row in table] == warm.tolist()
+    learnt = start + np.cumsum(lengths * warm)
+    assert [float(row["updates"]) for row in table] == learnt.tolist()
+
+
+def test_random_steps_come_first_and_do_not_depend_on_the_agent(demonstrations):
+    lengths = [
+        [row["online/length"] for row in online_rows(
+            "algo=sac", demonstrations, "algo.online.random_steps=100", weights, "overwrite=true")]
+        for weights in ("algo.hidden=[16,16]", "algo.hidden=[8]")
+    ]  # fmt: skip
+    assert lengths[0] == lengths[1]
+    assert all(row["updates"] == "0.0" for row in rows(Path("here/metrics.csv"))[1:])
+
+
+def test_a_method_that_starts_from_nothing_neither_pretrains_nor_loads(demonstrations, pretrained):
+    overrides = (*TRAIN, demonstrations, "algo=sac")
+    with pytest.raises(ValueError, match="run finetune"):
+        pretrain.run(config("pretrain", *overrides))
+    with pytest.raises(ValueError, match="starts from nothing"):
+        finetune.run(config("finetune", *overrides, f"checkpoint={pretrained}"))
+
+
+def test_the_online_reference_can_be_dropped_or_bootstrapped(demonstrations, pretrained):
+    shared = (demonstrations, f"checkpoint={pretrained}", "overwrite=true")
+    kept = online_rows(*shared)
+    bootstrapped = online_rows(*shared, "algo.online.reference_steps=3")
+    assert float(kept[0]["return_to_go"]) < float(bootstrapped[0]["return_to_go"])
+    online_rows(*shared, "+algo.online.options.calibrated=false")
+    assert Checkpoint.load(Path("here/checkpoint.pt")).algo["calibrated"] is False
+    with pytest.raises(ValueError, match=r"reference_steps=3.*algo=rlpd"):
+        online_rows(demonstrations, "algo=rlpd", "algo.online.reference_steps=3", "overwrite=true")
 
 
 @pytest.mark.parametrize("encoder", choices("encoder"))
@@ -150,7 +205,7 @@ def test_a_loaded_agent_learns_on_as_the_saved_one_would(demonstrations, pretrai
     one = saved.build(torch.device("cpu"))
     buffer = load_demonstrations(settings, saved.spec)
     learn(one, buffer, 3, np.random.default_rng(0))
-    between = Checkpoint.of(one, saved.spec, saved.reward, saved.discount, {}, 3, 0)
+    between = Checkpoint.of(one, saved.spec, saved.reward, saved.discount, {}, 0)
     between.save(Path("between.pt"))
     two = Checkpoint.load(Path("between.pt")).build(torch.device("cpu"), seed=5)
     for agent in (one, two):

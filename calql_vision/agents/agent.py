@@ -1,35 +1,21 @@
 """When things happen in an update; the algorithms say what."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 import torch
-from omegaconf import MISSING
 from torch import Tensor, nn
 
+from calql_vision.agents.config import AgentConfig
 from calql_vision.encoders.pixels import EncoderConfig, ObservationShape, PixelEncoder, augment
 from calql_vision.types import FeatureBatch, Metrics, Observation, PixelBatch
-
-
-@dataclass
-class AgentConfig:
-    """What every algorithm needs."""
-
-    name: str = MISSING  # a key of AGENTS
-    label: str = MISSING  # of its runs: the folder, and the curve in the report
-    actor_lr: float = 3e-4
-    critic_lr: float = 3e-4  # the encoder's too
-    hidden: list[int] = field(default_factory=lambda: [128, 128])
-    batch_size: int = 64
-    tau: float = 0.005  # share of the online weights in each target update
 
 
 class Agent(nn.Module):
     """Encoder, networks and optimizers, and the order of one update.
 
-    A subclass builds its networks, names its optimizers and returns one loss per optimizer.
-    Every loss is differentiated for its own parameters at the weights before the step, as in the
-    official code; then all optimizers step and the targets follow.
+    A subclass builds its networks, `actor` among them, names its optimizers and returns one loss
+    per optimizer. Every loss is differentiated for its own parameters at the weights before the
+    step, as in the official code; then all optimizers step and the targets follow.
     """
 
     def __init__(
@@ -37,11 +23,14 @@ class Agent(nn.Module):
         shape: ObservationShape,
         action_dim: int,
         encoder: EncoderConfig,
+        config: AgentConfig,
         device: torch.device,
         seed: int,
     ):
         super().__init__()
         self.action_dim, self.encoder_config, self.device = action_dim, encoder, device
+        self.config = config
+        self.updates = 0  # gradient steps so far
         torch.manual_seed(seed)  # initial weights; all later draws use the agent's own generator
         self.generator = torch.Generator(device).manual_seed(seed)
         self.encoder = PixelEncoder(shape, encoder)
@@ -59,7 +48,10 @@ class Agent(nn.Module):
 
     def policy_action(self, features: Tensor, deterministic: bool) -> Tensor:
         """Features [B, D] -> actions [B, A] in [-1, 1]."""
-        raise NotImplementedError  # pragma: no cover
+        policy = self.actor(features)
+        if deterministic:
+            return policy.mode
+        return policy.sample(self.randn(*policy.mean.shape))[0]
 
     def add_optimizer(self, name: str, parameters: Iterable[nn.Parameter], lr: float) -> None:
         """Adam over `parameters`, fed by the loss called `name`."""
@@ -89,6 +81,7 @@ class Agent(nn.Module):
         for name in losses:
             self.optimizers[name].step()
         self.follow_targets()
+        self.updates += 1
 
     def encode(self, batch: PixelBatch) -> FeatureBatch:
         """Augment and encode s and s' once each; critic and actor share the result."""
@@ -125,8 +118,12 @@ class Agent(nn.Module):
     @torch.no_grad()
     def act(self, observation: Observation, deterministic: bool) -> Tensor:
         """Observations (batch B, any device) -> actions [B, A] in [-1, 1]."""
-        encoder = self.actor_encoder or self.encoder
-        return self.policy_action(encoder(observation.to(self.device)), deterministic)
+        return self.policy_action(self.acting_encoder(observation.to(self.device)), deterministic)
+
+    @property
+    def acting_encoder(self) -> PixelEncoder:
+        """The encoder through which the actor sees."""
+        return self.actor_encoder or self.encoder
 
     def normalise_proprio(self, mean: Tensor, std: Tensor) -> None:
         """Fix the statistics [P] by which every encoder normalises proprioception."""
@@ -135,3 +132,12 @@ class Agent(nn.Module):
 
     def randn(self, *size: int) -> Tensor:
         return torch.randn(*size, generator=self.generator, device=self.device)
+
+
+def critic_metrics(batch: FeatureBatch, q_data: Tensor, td_loss: Tensor) -> Metrics:
+    """What every algorithm with critics reports of them."""
+    return {
+        "td_loss": td_loss.detach(),
+        "q_data": q_data.detach().mean(),
+        "return_to_go": batch.return_to_go.mean(),
+    }

@@ -1,13 +1,16 @@
 """Cal-QL (Nakamoto et al., NeurIPS 2023, arXiv 2303.05479), and CQL as its uncalibrated case."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from calql_vision.agents.agent import critic_metrics
 from calql_vision.agents.soft import SampledActions, SoftAgent, SoftConfig
 from calql_vision.losses import temporal_difference_loss
+from calql_vision.networks import mlp
 from calql_vision.types import FeatureBatch, Metrics
 
 
@@ -18,7 +21,8 @@ class CalQLConfig(SoftConfig):
     name: str = "cal_ql"
     label: str = "cal_ql"
     calibrated: bool = True  # false: CQL
-    penalty_weight: float = 1.0  # alpha in the paper
+    fitted_reference: bool = False  # V(s) fitted to the returns as reference; false: the returns
+    penalty_weight: float = 1.0  # alpha in the paper; 0: SAC
     importance_sampling: bool = True  # log-sum-exp over actions weighted by 1 / density
     log_sum_exp_temperature: float = 1.0
     clip_min: float | None = None  # of the gap between log-sum-exp and Q(data)
@@ -50,12 +54,23 @@ class CalQL(SoftAgent):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        if self.config.fitted_reference:
+            self.reference = mlp(self.encoder_config.features, self.config.hidden, 1)
+            self.reference.to(self.device)
+            self.add_optimizer("reference", self.reference.parameters(), self.config.critic_lr)
         if self.config.lagrange:
             self.log_lagrange = nn.Parameter(torch.tensor(1.0, device=self.device))
             self.add_optimizer("lagrange", [self.log_lagrange], self.config.critic_lr)
 
-    def sample_actions(self, batch: FeatureBatch) -> ConservativeActions:
+    @property
+    def conservative(self) -> bool:
+        """Without a penalty nothing of it is drawn or computed: what remains is SAC's update."""
+        return self.config.penalty_weight > 0
+
+    def sample_actions(self, batch: FeatureBatch) -> SampledActions:
         sampled = super().sample_actions(batch)
+        if not self.conservative:
+            return sampled
         size = (len(batch.action), self.config.n_actions, self.action_dim)
         random = torch.rand(size, generator=self.generator, device=self.device) * 2 - 1
         with torch.no_grad():
@@ -66,22 +81,35 @@ class CalQL(SoftAgent):
     def critic_losses(
         self, batch: FeatureBatch, samples: ConservativeActions
     ) -> tuple[dict[str, Tensor], Metrics]:
+        if not self.conservative:
+            return super().critic_losses(batch, samples)
         q_data, q_random, q_current, q_next = self._evaluate(batch, samples)
+        floor, reference_loss = self.reference_value(batch)
         td_loss = temporal_difference_loss(q_data, self.td_target(batch, samples))
         metrics = {
-            "td_loss": td_loss.detach(),
-            "q_data": q_data.detach().mean(),
+            **critic_metrics(batch, q_data, td_loss),
             "q_random": q_random.detach().mean(),
-            "return_to_go": batch.return_to_go.mean(),
-            **bound_rates(torch.cat([q_current, q_next], dim=-1).detach(), batch),
+            **bound_rates(
+                torch.cat([q_current, q_next], dim=-1).detach(), replace(batch, return_to_go=floor)
+            ),
         }
         if self.config.calibrated:
-            q_current = calibrate(q_current, batch.return_to_go)
-            q_next = calibrate(q_next, batch.return_to_go)
+            q_current, q_next = calibrate(q_current, floor), calibrate(q_next, floor)
         gap = self.conservative_gap(samples, q_data, q_random, q_current, q_next)
         losses, penalty = self._weigh(gap)
         metrics["penalty"] = penalty.detach()
-        return losses | {"critic": td_loss + penalty}, metrics
+        return reference_loss | losses | {"critic": td_loss + penalty}, metrics
+
+    def reference_value(self, batch: FeatureBatch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The behaviour policy's value [B], and the loss of the network that is fitted to it.
+
+        The paper's ablation takes V(s), regressed on the Monte-Carlo returns, for the returns
+        themselves.
+        """
+        if not self.config.fitted_reference:
+            return batch.return_to_go, {}
+        value = self.reference(batch.features.detach()).squeeze(-1)
+        return value.detach(), {"reference": F.mse_loss(value, batch.return_to_go)}
 
     def _evaluate(self, batch: FeatureBatch, samples: ConservativeActions) -> tuple[Tensor, ...]:
         """Q of data [E, B] and of the three sampled sets [E, B, N], in one pass at s."""

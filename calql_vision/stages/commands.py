@@ -9,7 +9,7 @@ from typing import Any
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from calql_vision.configuration import composed, group_choices, register
+from calql_vision.configuration import FREE, composed, group_choices, register
 from calql_vision.results import TRAINING_STAGES, Results, Run
 from calql_vision.stages.collect import CollectConfig
 from calql_vision.stages.evaluate import EvaluateConfig
@@ -23,7 +23,6 @@ _CONFIGS = {
     "evaluate": EvaluateConfig,
 }
 _NO_MATTER = ("overwrite", "wandb")  # they change nothing about the result
-_FREE = re.compile(r"task\.(collect_)?kwargs\.")  # keys that no schema knows
 
 
 def reproduction(results: Results) -> list[str]:
@@ -70,7 +69,7 @@ class _Defaults:
             f"{'' if key in default else '++'}{key}={_text(value)}"
             for key, value in wanted.items()
             if key not in _NO_MATTER
-            and (default[key] != value if key in default else _FREE.match(key))
+            and (default[key] != value if key in default else key.startswith(FREE))
         ]
         return shlex.join(["calql-vision", stage, *choices, *words])
 

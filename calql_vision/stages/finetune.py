@@ -1,20 +1,22 @@
 """Online: the same agent goes on in the simulator, with demonstrations in every batch."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 from tqdm import tqdm
 
-from calql_vision.agents import build_agent
+from calql_vision.agents import Agent, CalQL, build_agent
+from calql_vision.agents.config import online_config
 from calql_vision.checkpoint import Checkpoint
-from calql_vision.datasets.buffer import EpisodeBuffer, MixedBuffer
+from calql_vision.datasets.buffer import EpisodeBuffer, MixedBuffer, NStepReference
 from calql_vision.device import choose_device
 from calql_vision.learn import learn
-from calql_vision.policy import AgentPolicy
+from calql_vision.policy import AgentPolicy, RandomPolicy
 from calql_vision.rollout import rollout
 from calql_vision.seeds import episode_seed
-from calql_vision.stages.pretrain import postfix
+from calql_vision.stages.pretrain import postfix, proprio_statistics
 from calql_vision.stages.task import task_env
 from calql_vision.stages.training import (
     TrainingConfig,
@@ -25,53 +27,91 @@ from calql_vision.stages.training import (
     sampling_generator,
     training_run,
 )
+from calql_vision.types import EnvSpec
 
 
 @dataclass
 class FinetuneConfig(TrainingConfig):
-    """Online training that starts from a pre-trained agent."""
+    """Online training, which goes on from a pre-trained agent where the method has one."""
 
     checkpoint: str | None = None  # null: that of the pretrain stage of the same run
-    online_fraction: float | None = 0.5  # of each batch; null: in proportion to the buffers
-    updates_per_step: float = 1.0  # gradient steps per environment step (UTD)
 
 
 def run(config: FinetuneConfig) -> dict[str, float]:
     """Fine-tune, evaluate now and then, save; returns the last evaluation."""
     prepare(config)
-    source = config.checkpoint or run_folder(config, "pretrain") / "checkpoint.pt"
-    start = Checkpoint.load(Path(source))
-    check_same_shape(config, start)
+    start = starting_point(config)
     env = task_env(config.task)
     try:
-        spec = env.unwrapped.pixel_spec
-        demonstrations = load_demonstrations(config, spec)
-        device = choose_device(config.device)
-        agent = build_agent(spec, config.algo, config.encoder, device, config.seed)
-        start.restore(agent)
+        demonstrations = load_demonstrations(config, env.unwrapped.pixel_spec)
+        agent = online_agent(config, env.unwrapped.pixel_spec, demonstrations, start)
         with training_run(config, "finetune", env, agent) as training:
-            return OnlineTraining(config, training, demonstrations).train(start.updates)
+            return OnlineTraining(config, training, demonstrations).train()
     finally:
         env.close()
 
 
-def check_same_shape(config: FinetuneConfig, start: Checkpoint) -> None:
-    """ValueError where the run asks for other networks than the checkpoint holds."""
-    asked = {
-        "encoder": vars(config.encoder),
-        "algo": {name: getattr(config.algo, name) for name in ("name", "hidden")},
-    }
-    for group, stored in (("encoder", start.encoder), ("algo", start.algo)):
-        for name, value in asked[group].items():
-            if list_or_value(stored[name]) != list_or_value(value):
-                raise ValueError(
-                    f"the checkpoint was trained with {group}.{name}={stored[name]}, this run "
-                    f"asks for {value}; use the same or pre-train again"
-                )
+def starting_point(config: FinetuneConfig) -> Checkpoint | None:
+    """The pre-trained agent, or None where the method starts from nothing."""
+    if config.algo.online.pretrained:
+        source = config.checkpoint or run_folder(config, "pretrain") / "checkpoint.pt"
+        return Checkpoint.load(Path(source))
+    if config.checkpoint:
+        raise ValueError(
+            f"checkpoint={config.checkpoint} but algo={config.algo.label} starts from nothing; "
+            "leave it out or set algo.online.pretrained=true"
+        )
+    return None
 
 
-def list_or_value(value):
-    return list(value) if isinstance(value, tuple | list) else value
+def online_agent(
+    config: FinetuneConfig, spec: EnvSpec, demonstrations: EpisodeBuffer, start: Checkpoint | None
+) -> Agent:
+    """The agent with the options that it has online, pre-trained or fresh."""
+    algo = online_config(config.algo)
+    agent = build_agent(spec, algo, config.encoder, choose_device(config.device), config.seed)
+    if start is None:
+        agent.normalise_proprio(*proprio_statistics(demonstrations))
+    else:
+        check_same_shape(agent, start)
+        start.restore(agent)
+    return agent
+
+
+def check_same_shape(agent: Agent, start: Checkpoint) -> None:
+    """ValueError where the run asks for other networks or inputs than the checkpoint holds."""
+    asked = {"encoder": asdict(agent.encoder_config), "algo": asdict(agent.config)}
+    stored = {"encoder": start.encoder, "algo": start.algo}
+    same_inputs = asked["encoder"] == stored["encoder"]
+    if same_inputs and shapes(agent.state_dict()) == shapes(start.weights):
+        return
+    differences = [
+        f"{group}.{name}={stored[group].get(name)} but this run asks for {value}"
+        for group, options in asked.items()
+        for name, value in options.items()
+        if stored[group].get(name) != value and name not in ("label", "online")
+    ]
+    found = ", ".join(differences) or "other cameras, image size or proprioception"
+    raise ValueError(
+        f"the checkpoint was trained with {found}; use the same networks or pre-train again"
+    )
+
+
+def shapes(weights: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in weights.items()}
+
+
+def online_reference(config: FinetuneConfig, agent: Agent) -> NStepReference | None:
+    """What calibrates online: n-step returns where they are asked for, else the plain returns."""
+    steps = config.algo.online.reference_steps
+    if steps is None:
+        return None
+    if not isinstance(agent, CalQL) or steps < 1:
+        raise ValueError(
+            f"algo.online.reference_steps={steps} with algo={config.algo.label}: "
+            "a number above 0, for the Cal-QL family alone; others have no reference"
+        )
+    return NStepReference(steps, agent.state_value)
 
 
 class OnlineTraining:
@@ -80,55 +120,55 @@ class OnlineTraining:
     def __init__(
         self, config: FinetuneConfig, training: TrainingRun, demonstrations: EpisodeBuffer
     ):
-        self.config, self.training = config, training
+        self.config, self.training, self.how = config, training, config.algo.online
+        agent = training.agent
         self.online = EpisodeBuffer(
-            demonstrations.discount, demonstrations.reward, demonstrations.frame_stack
+            demonstrations.discount,
+            demonstrations.reward,
+            demonstrations.frame_stack,
+            online_reference(config, agent),
         )
-        self.mixed = MixedBuffer(demonstrations, self.online, config.online_fraction)
-        self.explorer = AgentPolicy(training.agent, deterministic=False)
+        self.mixed = MixedBuffer(demonstrations, self.online, self.how.online_fraction)
+        self.explorer = AgentPolicy(agent, deterministic=False)
+        self.random = RandomPolicy(agent.action_dim, sampling_generator(config.seed, "random"))
         self.generator = sampling_generator(config.seed, "finetune")
         self.successes: list[bool] = []
+        self.steps = 0
 
-    def train(self, updates: int) -> dict[str, float]:
-        """`updates` counts on from pre-training."""
+    def train(self) -> dict[str, float]:
         total = round(self.config.scale.online_steps * self.config.task.effort)
         due = np.linspace(0, total, self.config.scale.evaluations + 1)[1:]
-        evaluation = self.training.validate()
+        evaluation, evaluated = self.training.validate(), 0
         self.training.write(0, evaluation)
-        steps, evaluated = 0, 0
         with tqdm(total=total, desc="finetune", unit="step") as bar:
-            while steps < total:
-                length, row = self._episode()
-                steps += length
-                updates += round(length * self.config.updates_per_step)
-                passed = int((due <= steps).sum())
+            while self.steps < total:
+                row = self._episode()
+                passed = int((due <= self.steps).sum())
                 if passed > evaluated:
                     evaluated, evaluation = passed, self.training.validate()
                     row |= evaluation
-                self.training.write(steps, row)
+                self.training.write(self.steps, row)
                 bar.set_postfix(postfix(row, evaluation), refresh=False)
-                bar.update(min(length, total - bar.n))
-        path = self.training.save(updates, steps)
-        print(f"finetune: {steps} steps, regret {np.mean(self._failures):.3f}, {path}")
+                bar.update(min(self.steps, total) - bar.n)
+        path = self.training.save(self.steps)
+        print(f"finetune: {self.steps} steps, regret {row['online/regret']:.3f}, {path}")
         return evaluation
 
-    def _episode(self) -> tuple[int, dict[str, float]]:
-        """One episode, then its updates; its length and the row to log."""
+    def _episode(self) -> dict[str, float]:
+        """One episode, then its updates; the row to log."""
         seed = episode_seed("online", self.config.seed, len(self.successes))
-        episode = rollout(self.training.env, self.explorer, seed)
+        policy = self.random if self.steps < self.how.random_steps else self.explorer
+        warm = self.steps >= self.how.random_steps + self.how.warmup_steps
+        episode = rollout(self.training.env, policy, seed)
         self.online.append(episode)
         self.successes.append(episode.success)
-        row = {
+        self.steps += len(episode)
+        updates = round(len(episode) * self.how.updates_per_step) if warm else 0
+        metrics = learn(self.training.agent, self.mixed, updates, self.generator) if updates else {}
+        return metrics | {
             "online/success": float(episode.success),
             "online/return": float(episode.rewards.sum()),
             "online/length": float(len(episode)),
-            "online/regret": float(np.mean(self._failures)),
+            "online/regret": 1 - float(np.mean(self.successes)),
+            "updates": float(self.training.agent.updates),
         }
-        updates = round(len(episode) * self.config.updates_per_step)
-        if updates > 0:
-            row |= learn(self.training.agent, self.mixed, updates, self.generator)
-        return len(episode), row
-
-    @property
-    def _failures(self) -> list[bool]:
-        return [not success for success in self.successes]

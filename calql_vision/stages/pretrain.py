@@ -31,6 +31,11 @@ class PretrainConfig(TrainingConfig):
 def run(config: PretrainConfig) -> dict[str, float]:
     """Train, evaluate now and then, save; returns the last evaluation."""
     prepare(config)
+    if not config.algo.online.pretrained:
+        raise ValueError(
+            f"algo={config.algo.label} learns online alone (algo.online.pretrained=false); "
+            "run finetune, which needs no checkpoint"
+        )
     device = choose_device(config.device)
     env = task_env(config.task)
     try:
@@ -65,7 +70,7 @@ def _train(
             bar.set_postfix(postfix(row, evaluation), refresh=False)
             bar.update(until - done)
             done = until
-    print(f"pretrain: {total} updates, {training.save(total, env_steps=0)}")
+    print(f"pretrain: {total} updates, {training.save(env_steps=0)}")
     return evaluation
 
 

@@ -119,7 +119,7 @@ class TrainingRun:
             tqdm.write(f"warning: {warning}", file=sys.stderr)
             self._warned = True
 
-    def save(self, updates: int, env_steps: int) -> Path:
+    def save(self, env_steps: int) -> Path:
         """The finished run's checkpoint."""
         path = self.folder / "checkpoint.pt"
         Checkpoint.of(
@@ -128,7 +128,6 @@ class TrainingRun:
             asdict(self.config.reward),
             self.config.task.discount,
             asdict(self.config),
-            updates,
             env_steps,
         ).save(path)
         return path

@@ -1,0 +1,43 @@
+"""Behaviour cloning: the actor maximises the likelihood of the demonstrations."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from calql_vision.agents.agent import Agent
+from calql_vision.agents.config import AgentConfig, OnlineConfig
+from calql_vision.losses import regression_loss
+from calql_vision.networks import GaussianActor
+from calql_vision.types import FeatureBatch, Metrics
+
+
+@dataclass
+class BCConfig(AgentConfig):
+    """Nothing is learnt from its own episodes: online the policy stays as it is."""
+
+    name: str = "bc"
+    label: str = "bc"
+    online: OnlineConfig = field(default_factory=lambda: OnlineConfig(updates_per_step=0.0))
+
+
+class BC(Agent):
+    """A Gaussian actor, which trains the encoder itself, because there is no critic."""
+
+    config: BCConfig
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.actor = GaussianActor(
+            self.encoder_config.features, self.action_dim, self.config.hidden
+        )
+        self.to(self.device)
+        seeing = [*self.acting_encoder.parameters(), *self.actor.parameters()]
+        self.add_optimizer("actor", seeing, self.config.actor_lr)
+
+    def losses(self, batch: FeatureBatch) -> tuple[dict[str, Tensor], Metrics]:
+        # The features of critics carry the gradient into the encoder, unless the actor has its own.
+        features = batch.features if self.actor_encoder is None else batch.actor_features
+        log_prob = self.actor(features).log_prob(batch.action)
+        loss = regression_loss(log_prob, torch.ones_like(log_prob))
+        return {"actor": loss}, {"actor_loss": loss.detach()}

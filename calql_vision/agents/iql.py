@@ -1,0 +1,80 @@
+"""IQL (Kostrikov et al., ICLR 2022, arXiv 2110.06169): no action outside the data is evaluated."""
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from calql_vision.agents.agent import Agent, critic_metrics
+from calql_vision.agents.config import CriticConfig
+from calql_vision.losses import expectile_loss, regression_loss, temporal_difference_loss
+from calql_vision.networks import EnsembleCritic, GaussianActor, mlp
+from calql_vision.types import FeatureBatch, Metrics
+
+
+@dataclass
+class IQLConfig(CriticConfig):
+    """The paper's two knobs, and the bound of the official code."""
+
+    name: str = "iql"
+    label: str = "iql"
+    expectile: float = 0.7  # tau in the paper: 0.5 is the mean, 1 the best action in the data
+    inverse_temperature: float = 3.0  # beta in the paper: 0 is behaviour cloning
+    max_weight: float = 100.0  # of one transition in the actor's loss
+
+
+class IQL(Agent):
+    """An upper expectile of Q as V, Q regressed on V, and the actor on good actions of the data."""
+
+    config: IQLConfig
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        config, width = self.config, self.encoder_config.features
+        self.critic = EnsembleCritic(
+            width, self.action_dim, config.hidden, config.critics, config.layer_norm
+        )
+        self.target_critic = deepcopy(self.critic).requires_grad_(False)
+        self.value = mlp(width, config.hidden, 1)
+        self.actor = GaussianActor(width, self.action_dim, config.hidden)
+        self.to(self.device)
+        self.add_optimizer("critic", self.critic_parameters(self.critic), config.critic_lr)
+        self.add_optimizer("value", self.value.parameters(), config.critic_lr)
+        self.add_optimizer("actor", self.actor_parameters(self.actor), config.actor_lr)
+
+    def targets(self) -> list[tuple[nn.Module, nn.Module]]:
+        return [(self.target_critic, self.critic)]
+
+    def losses(self, batch: FeatureBatch) -> tuple[dict[str, Tensor], Metrics]:
+        """Equations 5 (value), 6 (critic) and 7 (actor)."""
+        features = batch.features.detach()
+        value = self.value(features).squeeze(-1)
+        advantage = self.target_critic(features, batch.action).amin(0) - value
+        q_data = self.critic(batch.features, batch.action)
+        weight = advantage_weight(
+            advantage.detach(), self.config.inverse_temperature, self.config.max_weight
+        )
+        log_prob = self.actor(batch.actor_features).log_prob(batch.action)
+        losses = {
+            "critic": temporal_difference_loss(q_data, self.td_target(batch)),
+            "value": expectile_loss(advantage, self.config.expectile),
+            "actor": regression_loss(log_prob, weight),
+        }
+        return losses, {
+            **critic_metrics(batch, q_data, losses["critic"]),
+            "value": value.detach().mean(),
+            "value_loss": losses["value"].detach(),
+            "actor_loss": losses["actor"].detach(),
+            "actor_weight": weight.mean(),
+        }
+
+    @torch.no_grad()
+    def td_target(self, batch: FeatureBatch) -> Tensor:
+        """reward + discount x V(s'): [B]."""
+        return batch.reward + batch.discount * self.value(batch.next_features).squeeze(-1)
+
+
+def advantage_weight(advantage: Tensor, inverse_temperature: float, maximum: float) -> Tensor:
+    """exp(inverse_temperature x advantage), at most `maximum`: [B]."""
+    return (inverse_temperature * advantage).exp().clamp(max=maximum)

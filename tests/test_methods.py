@@ -1,0 +1,352 @@
+"""Every method's formula on given numbers, and what happens to it online."""
+
+import math
+from dataclasses import asdict, fields, replace
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch.distributions import Independent, Normal, TanhTransform, TransformedDistribution
+
+from calql_vision.agents import AGENTS, build_agent
+from calql_vision.agents.awac import batch_weight
+from calql_vision.agents.config import online_config, with_options
+from calql_vision.agents.iql import advantage_weight
+from calql_vision.agents.td3_bc import q_scale
+from calql_vision.checkpoint import Checkpoint
+from calql_vision.configuration import composed, group_choices, register
+from calql_vision.encoders.pixels import EncoderConfig
+from calql_vision.losses import expectile_loss, regression_loss
+from calql_vision.networks import EDGE, ClippedGaussian, GaussianActor, TanhGaussian
+from calql_vision.stages.pretrain import PretrainConfig
+from calql_vision.types import EnvSpec, FeatureBatch, Observation, PixelBatch
+
+CPU = torch.device("cpu")
+ACTIONS, FEATURES, BATCH = 3, 8, 6
+SPEC = EnvSpec("tabletop/lift", ("front",), (16, 16), {"hand": 2}, ACTIONS, 10, 10.0)
+
+
+def agent_of(name: str, seed: int = 0, **options):
+    config = AGENTS[name][1](hidden=[16, 16], batch_size=BATCH, **options)
+    return build_agent(SPEC, config, EncoderConfig(features=FEATURES), CPU, seed)
+
+
+def feature_batch(seed: int = 0) -> FeatureBatch:
+    """Random features and actions; the last transition is terminal."""
+    draws = torch.Generator().manual_seed(seed)
+    here, following = torch.rand(2, BATCH, FEATURES, generator=draws)
+    return FeatureBatch(
+        features=here,
+        actor_features=here,
+        action=torch.rand(BATCH, ACTIONS, generator=draws) * 2 - 1,
+        reward=torch.randn(BATCH, generator=draws),
+        discount=torch.tensor([0.9] * (BATCH - 1) + [0.0]),
+        next_features=following,
+        next_actor_features=following,
+        return_to_go=torch.randn(BATCH, generator=draws),
+        success=torch.ones(BATCH, dtype=torch.bool),
+    )
+
+
+def pixel_batch(seed: int = 0) -> PixelBatch:
+    draws = torch.Generator().manual_seed(seed)
+
+    def observation() -> Observation:
+        images = torch.randint(0, 256, (BATCH, 1, 16, 16, 3), dtype=torch.uint8, generator=draws)
+        return Observation(images, torch.randn(BATCH, 2, generator=draws))
+
+    features = vars(feature_batch(seed))
+    shared = {name: features[name] for name in PixelBatch.__dataclass_fields__ if name in features}
+    return PixelBatch(observation=observation(), next_observation=observation(), **shared)
+
+
+def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    theirs = other.state_dict()
+    return all(torch.equal(value, theirs[name]) for name, value in one.state_dict().items())
+
+
+# Distributions ---------------------------------------------------------------------------------
+
+
+def test_squashed_likelihood_is_that_of_torch():
+    mean, log_std = torch.randn(2, BATCH, ACTIONS)
+    action = torch.rand(BATCH, ACTIONS) * 1.9 - 0.95
+    squashed = TransformedDistribution(Normal(mean, log_std.exp()), TanhTransform())
+    expected = Independent(squashed, 1).log_prob(action)
+    torch.testing.assert_close(TanhGaussian(mean, log_std).log_prob(action), expected)
+
+
+def test_squashed_likelihood_agrees_with_the_samples_and_is_finite_at_the_edge():
+    policy = TanhGaussian(torch.zeros(BATCH, ACTIONS), torch.full((BATCH, ACTIONS), -0.5))
+    action, log_prob = policy.sample(torch.randn(BATCH, ACTIONS))
+    torch.testing.assert_close(policy.log_prob(action), log_prob, rtol=1e-3, atol=1e-4)
+    edge = policy.log_prob(torch.ones(BATCH, ACTIONS))
+    assert torch.equal(edge, policy.log_prob(torch.full((BATCH, ACTIONS), EDGE)))
+    assert torch.isfinite(edge).all()
+
+
+def test_clipped_likelihood_is_that_of_torch_and_actions_stay_in_range():
+    mean, log_std = torch.rand(BATCH, ACTIONS), torch.randn(ACTIONS)
+    policy, action = ClippedGaussian(mean, log_std), torch.rand(BATCH, ACTIONS)
+    expected = Independent(Normal(mean, log_std.exp()), 1).log_prob(action)
+    torch.testing.assert_close(policy.log_prob(action), expected)
+    assert policy.sample(100 * torch.randn(BATCH, ACTIONS))[0].abs().max() == 1
+
+
+def test_a_fixed_width_is_an_option_and_no_weight():
+    narrow, wide = (GaussianActor(FEATURES, ACTIONS, [16], std=std) for std in (0.1, 0.2))
+    wide.load_state_dict(narrow.state_dict())
+    policy = wide(torch.rand(2, FEATURES))
+    torch.testing.assert_close(policy.log_std.exp(), torch.full((ACTIONS,), 0.2))
+    assert "log_std" not in dict(wide.named_parameters())
+
+
+# IQL -------------------------------------------------------------------------------------------
+
+
+def test_expectile_loss_on_numbers():
+    loss = expectile_loss(torch.tensor([2.0, -1.0]), 0.7)
+    assert loss == pytest.approx((0.7 * 4 + 0.3 * 1) / 2)
+
+
+def test_half_an_expectile_is_half_the_squared_error():
+    difference = torch.randn(50)
+    expected = 0.5 * difference.square().mean()
+    torch.testing.assert_close(expectile_loss(difference, 0.5), expected)
+
+
+def test_advantage_weights_on_numbers():
+    weight = advantage_weight(torch.tensor([0.0, 1.0, -1.0, 10.0]), 3.0, 100.0)
+    assert weight.tolist() == pytest.approx([1.0, math.e**3, math.e**-3, 100.0])
+
+
+def test_iql_losses_are_the_published_ones():
+    agent, batch = agent_of("iql", expectile=0.8, inverse_temperature=2.0), feature_batch()
+    losses, metrics = agent.losses(batch)
+    value = agent.value(batch.features)[:, 0]
+    target_q = agent.target_critic(batch.features, batch.action).min(0).values
+    weight = torch.exp(2.0 * (target_q - value)).clamp(max=100)
+    log_prob = agent.actor(batch.features).log_prob(batch.action)
+    target = batch.reward + batch.discount * agent.value(batch.next_features)[:, 0]
+    q = agent.critic(batch.features, batch.action)
+    expected = ((q[0] - target) ** 2).mean() + ((q[1] - target) ** 2).mean()
+    torch.testing.assert_close(losses["critic"], expected)
+    torch.testing.assert_close(losses["value"], expectile_loss(target_q - value, 0.8))
+    torch.testing.assert_close(losses["actor"], -(weight * log_prob).mean())
+    assert target[-1] == batch.reward[-1], "nothing follows success"
+    assert metrics["actor_weight"] == pytest.approx(weight.mean().item())
+
+
+def test_iql_evaluates_no_action_outside_the_data():
+    agent, batch = agent_of("iql"), feature_batch()
+    seen = []
+    for critic in (agent.critic, agent.target_critic):
+        critic.register_forward_hook(lambda module, args, out: seen.append(args[1].squeeze(1)))
+    agent.losses(batch)
+    assert seen
+    assert all(torch.equal(action, batch.action) for action in seen)
+
+
+# AWAC ------------------------------------------------------------------------------------------
+
+
+def test_batch_weights_on_numbers():
+    advantage = torch.tensor([0.0, 2 * math.log(3.0)])
+    assert batch_weight(advantage, temperature=2.0).tolist() == pytest.approx([0.5, 1.5])
+
+
+def test_awac_regresses_on_weighted_actions_of_the_data():
+    agent, batch = agent_of("awac", temperature=0.5), feature_batch()
+    noise = torch.randn(BATCH, ACTIONS)
+    agent.randn = lambda *size: noise
+    losses, _ = agent.losses(batch)
+    policy = agent.actor(batch.features)
+    mine = policy.sample(noise)[0]
+    q_data, q_mine = (agent.critic(batch.features, a).amin(0) for a in (batch.action, mine))
+    weight = BATCH * torch.softmax((q_data - q_mine) / 0.5, dim=0)
+    expected = -(weight * policy.log_prob(batch.action)).mean()
+    torch.testing.assert_close(losses["actor"], expected)
+    following = agent.actor(batch.next_features).sample(noise)[0]
+    value = agent.target_critic(batch.next_features, following).amin(0)
+    torch.testing.assert_close(agent.td_target(batch), batch.reward + batch.discount * value)
+
+
+def test_weights_of_a_regression_carry_no_gradient():
+    log_prob, weight = torch.randn(2, 5, requires_grad=True)
+    (gradient,) = torch.autograd.grad(regression_loss(log_prob, weight), [log_prob])
+    torch.testing.assert_close(gradient, -weight / 5)
+
+
+# TD3+BC ----------------------------------------------------------------------------------------
+
+
+def test_q_scale_on_numbers():
+    assert q_scale(torch.tensor([1.0, -3.0]), 2.5) == 1.25
+
+
+def test_td3_bc_losses_are_the_published_ones():
+    agent, batch = agent_of("td3_bc"), feature_batch()
+    noise = torch.full((BATCH, ACTIONS), 100.0)
+    agent.randn = lambda *size: noise
+    losses, _ = agent.losses(batch)
+    action = agent.actor(batch.features).mode
+    q = agent.critic(batch.features, action)[0]
+    expected = -2.5 / q.abs().mean() * q.mean() + ((action - batch.action) ** 2).mean()
+    torch.testing.assert_close(losses["actor"], expected)
+    smoothed = (agent.target_actor(batch.next_features).mode + 0.5).clamp(-1, 1)
+    value = agent.target_critic(batch.next_features, smoothed).amin(0)
+    torch.testing.assert_close(agent.td_target(batch), batch.reward + batch.discount * value)
+
+
+def test_td3s_actor_and_targets_move_in_every_second_update_alone():
+    agent = agent_of("td3_bc")
+    moved = []
+    for _ in range(4):
+        parts = (agent.critic, agent.actor, agent.target_critic, agent.target_actor)
+        before = [[p.clone() for p in part.parameters()] for part in parts]
+        agent.update(pixel_batch())
+        moved.append(
+            [
+                any(not torch.equal(*pair) for pair in zip(part.parameters(), old, strict=True))
+                for part, old in zip(parts, before, strict=True)
+            ]
+        )
+    assert moved == [[True] * 4, [True, False, False, False]] * 2
+
+
+# RLPD ------------------------------------------------------------------------------------------
+
+
+def test_rlpds_target_is_the_least_of_two_random_critics_of_ten():
+    agent, batch = agent_of("rlpd"), feature_batch()
+    samples = agent.sample_actions(batch)
+    q = agent.target_critic(batch.next_features, samples.target)[:, :, 0]
+    possible = {
+        pair: batch.reward + batch.discount * q[list(pair)].amin(0)
+        for pair in combinations(range(10), 2)
+    }
+    targets = [agent.td_target(batch, samples) for _ in range(40)]
+    fitting = [
+        {pair for pair, expected in possible.items() if torch.equal(target, expected)}
+        for target in targets
+    ]
+    assert all(fitting)
+    assert len({frozenset(pairs) for pairs in fitting}) > 5, "another subset every time"
+
+
+def test_rlpds_actor_climbs_the_mean_of_the_ensemble():
+    agent, batch = agent_of("rlpd"), feature_batch()
+    samples = agent.sample_actions(batch)
+    losses, _ = agent.losses(batch, samples)
+    q = agent.critic(batch.features, samples.new).mean(0)
+    expected = (agent.temperature * samples.new_log_prob - q).mean()
+    torch.testing.assert_close(losses["actor"], expected)
+
+
+# SAC and the methods that become it ------------------------------------------------------------
+
+
+def test_sacs_target_counts_the_entropy_of_one_next_action():
+    agent, batch = agent_of("sac"), feature_batch()
+    samples = agent.sample_actions(batch)
+    assert samples.target.shape == (BATCH, 1, ACTIONS)
+    value = agent.target_critic(batch.next_features, samples.target[:, 0]).amin(0)
+    value = value - agent.temperature * samples.target_log_prob[:, 0]
+    expected = batch.reward + batch.discount * value
+    torch.testing.assert_close(agent.td_target(batch, samples), expected)
+
+
+@pytest.mark.parametrize("name", ["cql_sac", "wsrl"])
+def test_online_it_updates_as_sac_bit_for_bit(name):
+    offline = AGENTS[name][1](hidden=[16, 16], batch_size=BATCH)
+    online = online_config(offline)
+    assert offline.penalty_weight > 0 == online.penalty_weight
+    shared = {f.name: getattr(online, f.name) for f in fields(AGENTS["sac"][1])}
+    sac = AGENTS["sac"][1](**shared | {"name": "sac"})
+    one, two = (build_agent(SPEC, c, EncoderConfig(features=8), CPU, 0) for c in (online, sac))
+    for seed in range(3):
+        assert one.update(pixel_batch(seed)) == two.update(pixel_batch(seed))
+    assert same_weights(one, two)
+
+
+def test_options_change_online_and_nothing_else_does():
+    offline = with_options(AGENTS["cal_ql"][1](), {"online": {"options": {"calibrated": False}}})
+    changed = {**asdict(offline), "calibrated": False}
+    assert asdict(online_config(offline)) == changed
+
+
+@pytest.mark.parametrize("options", [{"penalti_weight": 0.0}, {"penalty_weight": "none"}])
+def test_an_option_that_does_not_exist_online_is_refused(options):
+    config = with_options(AGENTS["cal_ql"][1](), {"online": {"options": options}})
+    with pytest.raises(ValueError, match=r"algo=cal_ql, penalt"):
+        online_config(config)
+
+
+# Cal-QL ----------------------------------------------------------------------------------------
+
+
+def test_a_fitted_reference_is_the_floor_and_learns_the_returns():
+    agent, batch = agent_of("cal_ql", fitted_reference=True, critic_lr=1e-2), feature_batch()
+    losses, _ = agent.losses(batch)
+    value = agent.reference(batch.features)[:, 0]
+    expected = ((value - batch.return_to_go) ** 2).mean()
+    torch.testing.assert_close(losses["reference"], expected)
+    with torch.no_grad():
+        agent.reference[-1].bias.fill_(1e4)
+    assert agent.losses(batch)[1]["bound_rate"] == 1, "the floor is V(s), far above every Q"
+    unreachable = replace(batch, return_to_go=torch.full((BATCH,), 1e4))
+    agent = agent_of("cal_ql", fitted_reference=True, critic_lr=1e-2)
+    assert agent.losses(unreachable)[1]["bound_rate"] < 1, "the returns are not the floor"
+    for _ in range(300):
+        agent.step({"reference": agent.losses(batch)[0]["reference"]})
+    fitted, _ = agent.reference_value(batch)
+    assert (fitted - batch.return_to_go).abs().max() < 0.1
+
+
+def test_the_actor_clones_behaviour_at_first():
+    agent, batch = agent_of("cal_ql", bc_updates=2), feature_batch()
+    samples = agent.sample_actions(batch)
+    cloning = -agent.actor(batch.features).log_prob(batch.action)
+    expected = (agent.temperature * samples.new_log_prob + cloning).mean()
+    torch.testing.assert_close(agent.losses(batch, samples)[0]["actor"], expected)
+    agent.updates = 2
+    usual = agent_of("cal_ql").losses(batch, samples)[0]["actor"]
+    torch.testing.assert_close(agent.losses(batch, samples)[0]["actor"], usual)
+
+
+# Going online ----------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_restores_what_both_sides_have_and_no_part_of_the_weights():
+    saved = agent_of("cal_ql")
+    saved.update(pixel_batch())
+    checkpoint = Checkpoint.of(saved, SPEC, {}, 0.9, {}, env_steps=0)
+    fixed = agent_of("cal_ql", seed=1, automatic_temperature=False)
+    checkpoint.restore(fixed)
+    assert same_weights(saved, fixed)
+    assert fixed.updates == 1
+    assert fixed.optimizers["critic"].state_dict()["state"][0]["step"] == 1
+    with pytest.raises(RuntimeError, match="log_lagrange"):
+        checkpoint.restore(agent_of("cal_ql", lagrange=True))
+
+
+def test_a_checkpoint_keeps_how_its_method_goes_online():
+    agent = agent_of("wsrl")
+    again = Checkpoint.of(agent, SPEC, {}, 0.9, {}, env_steps=0).build(CPU)
+    assert again.config == agent.config
+    assert same_weights(agent, again)
+
+
+def test_make_knows_which_methods_need_no_pretraining():
+    makefile = (Path(__file__).parent.parent / "Makefile").read_text()
+    (line,) = [line for line in makefile.splitlines() if line.startswith("ONLINE_ONLY")]
+    register("pretrain", PretrainConfig)
+    names = dict(group_choices(PretrainConfig()))["algo"]
+    configs = {
+        name: OmegaConf.to_object(composed("pretrain", [f"algo={name}"])).algo for name in names
+    }
+    fresh = {name for name, config in configs.items() if not config.online.pretrained}
+    assert set(line.partition(":=")[2].split()) == fresh
+    assert {config.name for config in configs.values()} == set(AGENTS), "a YAML for every row"
