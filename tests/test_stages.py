@@ -146,8 +146,6 @@ def test_the_online_reference_can_be_dropped_or_bootstrapped(demonstrations, pre
     assert float(kept[0]["return_to_go"]) < float(bootstrapped[0]["return_to_go"])
     online_rows(*shared, "+algo.online.options.calibrated=false")
     assert Checkpoint.load(Path("here/checkpoint.pt")).algo["calibrated"] is False
-    with pytest.raises(ValueError, match=r"reference_steps=3.*algo=rlpd"):
-        online_rows(demonstrations, "algo=rlpd", "algo.online.reference_steps=3", "overwrite=true")
 
 
 @pytest.mark.parametrize("encoder", choices("encoder"))
@@ -255,6 +253,9 @@ def test_a_finished_run_is_not_overwritten_unasked(demonstrations, pretrained):
         ("pretrain", ("task.cameras=[side]",), "side"),
         ("pretrain", ("seed=1000",), "1000"),
         ("finetune", ("checkpoint=nowhere.pt",), "nowhere.pt"),
+        ("finetune", ("algo.online.online_fraction=2",), "online_fraction=2"),
+        ("finetune", ("algo=rlpd", "algo.online.reference_steps=3"), "reference_steps=3"),
+        ("finetune", ("algo=sac", "algo.online.warmup_steps=-1"), "warmup_steps=-1"),
         ("evaluate", ("checkpoint=nowhere.pt",), "nowhere.pt"),
     ],
 )
@@ -279,4 +280,12 @@ def test_a_damaged_checkpoint_is_refused_in_one_sentence(content, workplace):
 def test_a_checkpoint_of_another_shape_is_refused(demonstrations, pretrained, workplace):
     overrides = (*TRAIN, demonstrations, f"checkpoint={pretrained}", "encoder.features=9")
     with pytest.raises(ValueError, match=r"encoder\.features=8.*asks for 9"):
+        finetune.run(config("finetune", *overrides))
+
+
+def test_a_checkpoint_that_saw_through_other_cameras_is_refused(demonstrations, workplace):
+    cameras = ("task.cameras=[wrist,front]", "task.cameras=[front,wrist]")
+    pretrain.run(config("pretrain", *TRAIN, demonstrations, cameras[0], "output=here"))
+    overrides = (*TRAIN, demonstrations, cameras[1], "checkpoint=here/checkpoint.pt")
+    with pytest.raises(ValueError, match="other cameras"):
         finetune.run(config("finetune", *overrides))

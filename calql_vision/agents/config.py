@@ -19,6 +19,17 @@ class OnlineConfig:
     reference_steps: int | None = None  # n-step returns as online reference; null: Monte-Carlo
     options: dict[str, Any] = field(default_factory=dict)  # of the algorithm, that change online
 
+    def __post_init__(self) -> None:
+        """ValueError for what no run could do."""
+        if self.online_fraction is not None and not 0 <= self.online_fraction <= 1:
+            raise ValueError(
+                f"algo.online.online_fraction={self.online_fraction} is outside 0..1; "
+                "null mixes in proportion to the buffers"
+            )
+        for name in ("updates_per_step", "random_steps", "warmup_steps"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"algo.online.{name}={getattr(self, name)} is below 0")
+
 
 @dataclass
 class AgentConfig:

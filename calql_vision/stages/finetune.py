@@ -45,8 +45,9 @@ def run(config: FinetuneConfig) -> dict[str, float]:
     try:
         demonstrations = load_demonstrations(config, env.unwrapped.pixel_spec)
         agent = online_agent(config, env.unwrapped.pixel_spec, demonstrations, start)
+        reference = online_reference(config, agent)
         with training_run(config, "finetune", env, agent) as training:
-            return OnlineTraining(config, training, demonstrations).train()
+            return OnlineTraining(config, training, demonstrations, reference).train()
     finally:
         env.close()
 
@@ -73,16 +74,16 @@ def online_agent(
     if start is None:
         agent.normalise_proprio(*proprio_statistics(demonstrations))
     else:
-        check_same_shape(agent, start)
+        check_same_shape(agent, spec, start)
         start.restore(agent)
     return agent
 
 
-def check_same_shape(agent: Agent, start: Checkpoint) -> None:
+def check_same_shape(agent: Agent, spec: EnvSpec, start: Checkpoint) -> None:
     """ValueError where the run asks for other networks or inputs than the checkpoint holds."""
     asked = {"encoder": asdict(agent.encoder_config), "algo": asdict(agent.config)}
     stored = {"encoder": start.encoder, "algo": start.algo}
-    same_inputs = asked["encoder"] == stored["encoder"]
+    same_inputs = asked["encoder"] == stored["encoder"] and inputs(spec) == inputs(start.spec)
     if same_inputs and shapes(agent.state_dict()) == shapes(start.weights):
         return
     differences = [
@@ -95,6 +96,11 @@ def check_same_shape(agent: Agent, start: Checkpoint) -> None:
     raise ValueError(
         f"the checkpoint was trained with {found}; use the same networks or pre-train again"
     )
+
+
+def inputs(spec: EnvSpec) -> tuple:
+    """What the agent sees, in the order in which it sees it."""
+    return spec.cameras, spec.image_size, list(spec.proprio.items())
 
 
 def shapes(weights: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
@@ -118,15 +124,16 @@ class OnlineTraining:
     """Whole episodes are collected, then as many updates follow as they had steps."""
 
     def __init__(
-        self, config: FinetuneConfig, training: TrainingRun, demonstrations: EpisodeBuffer
+        self,
+        config: FinetuneConfig,
+        training: TrainingRun,
+        demonstrations: EpisodeBuffer,
+        reference: NStepReference | None,
     ):
         self.config, self.training, self.how = config, training, config.algo.online
         agent = training.agent
         self.online = EpisodeBuffer(
-            demonstrations.discount,
-            demonstrations.reward,
-            demonstrations.frame_stack,
-            online_reference(config, agent),
+            demonstrations.discount, demonstrations.reward, demonstrations.frame_stack, reference
         )
         self.mixed = MixedBuffer(demonstrations, self.online, self.how.online_fraction)
         self.explorer = AgentPolicy(agent, deterministic=False)
