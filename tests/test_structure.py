@@ -20,6 +20,8 @@ FLOORS = [
     {"networks", "losses", "encoders", "datasets"},
     {"agents", "envs"},
     {"rollout", "learn", "policy", "evaluation", "checkpoint", "metrics", "video"},
+    {"values", "statistics", "switch"},
+    {"diagnosis", "examination"},
     {"results", "spread", "timeline", "figures"},
     {"configuration", "stages"},
     {"cli", "__main__"},
