@@ -1,17 +1,20 @@
 """What the stage `diagnose` found out about a run: written there, read by the report."""
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from calql_vision.datasets.whole_file import whole_file
-from calql_vision.statistics import mean_interval
+from calql_vision.statistics import Interval, mean_interval
 from calql_vision.values import Pairs
 
 JSON, ARRAYS = "diagnosis.json", "calibration.npz"
+#: What there is to know of a start state.
+VALUES = ("optimum", "reached", "q_best", "q_policy", "miscalibration", "over_estimation", "regret")
 _SOURCES = ("demonstrations", "rollouts")
 
 
@@ -43,15 +46,9 @@ class StartValues:
         """What the policy loses against the best one known; the sum of both."""
         return self.optimum - self.reached
 
-    def means(self) -> dict[str, dict[str, float]]:
-        """Mean and 95 % bootstrap interval over the start states, by name."""
-        names = [f.name for f in fields(self)] + ["miscalibration", "over_estimation", "regret"]
-        return {name: _estimate(getattr(self, name)) for name in names}
-
-
-def _estimate(values: np.ndarray) -> dict[str, float]:
-    low, high = mean_interval(values, np.random.default_rng(0))
-    return {"mean": float(values.mean()), "low": low, "high": high}
+    def mean(self, name: str) -> Interval:
+        """Of a field or one of the three above, over the start states."""
+        return mean_interval(getattr(self, name), np.random.default_rng(0))
 
 
 @dataclass(frozen=True)
@@ -103,18 +100,21 @@ class Diagnosis:
 
     @classmethod
     def load(cls, path: Path) -> "Diagnosis":
-        """Of a diagnosis.json and the file beside it. KeyError, ValueError, OSError if damaged."""
+        """Of a diagnosis.json and the file beside it. ValueError or KeyError if damaged."""
         content = json.loads(path.read_text())
         stages = content.pop("checkpoints")
-        with np.load(path.with_name(ARRAYS)) as arrays:
-            found = {stage: _examined(stage, stages[stage], arrays) for stage in stages}
+        try:
+            with np.load(path.with_name(ARRAYS)) as arrays:
+                found = {stage: _examined(stage, stages[stage], arrays) for stage in stages}
+        except (OSError, EOFError, BadZipFile) as error:
+            raise ValueError(f"{ARRAYS} beside it cannot be read") from error
         return cls(content, found)
 
 
 def _plain(found: CheckpointDiagnosis) -> dict[str, Any]:
     states = {name: values.tolist() for name, values in asdict(found.start).items()}
     return {
-        "means": found.start.means(),
+        "means": {name: found.start.mean(name)._asdict() for name in VALUES},
         "covered_share": found.demonstrations.covered_share,
         "states_of_successful_demonstrations": int(found.demonstrations.success.sum()),
         "start_states": states,
@@ -122,7 +122,7 @@ def _plain(found: CheckpointDiagnosis) -> dict[str, Any]:
 
 
 def _sentence(found: CheckpointDiagnosis) -> str:
-    means = {name: f"{estimate['mean']:.2f}" for name, estimate in found.start.means().items()}
+    means = {name: f"{found.start.mean(name).value:.2f}" for name in VALUES}
     share = found.demonstrations.covered_share
     covered = "" if share is None else f", Q(s, pi) >= V^mu in {share:.0%} of the states"
     return (

@@ -4,6 +4,7 @@ Scores are one float array [seeds] per task; tasks may have different numbers of
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +12,14 @@ Scores = Sequence[np.ndarray]
 
 _TRIMMED = 0.25  # share cut off at either end by the interquartile mean
 _RESAMPLES = 2000
+
+
+class Interval(NamedTuple):
+    """A number and the interval around it."""
+
+    value: float
+    low: float
+    high: float
 
 
 def interquartile_mean(scores: Scores) -> float:
@@ -41,9 +50,8 @@ def bootstrap_interval(
     statistic: Callable[..., float],
     *groups: Scores,
     generator: np.random.Generator,
-    resamples: int = _RESAMPLES,
-) -> tuple[float, float]:
-    """95 % percentile interval of `statistic(*groups)`: stratified bootstrap.
+) -> Interval:
+    """`statistic(*groups)` with its 95 % percentile interval: stratified bootstrap.
 
     Seeds are drawn with replacement within each task of each group, never across them.
     """
@@ -53,14 +61,17 @@ def bootstrap_interval(
 
     values = [
         statistic(*([redrawn(runs) for runs in scores] for scores in groups))
-        for _ in range(resamples)
+        for _ in range(_RESAMPLES)
     ]
-    low, high = np.percentile(values, (2.5, 97.5))
-    return float(low), float(high)
+    return Interval(statistic(*groups), *_percentiles(values))
 
 
-def mean_interval(values: np.ndarray, generator: np.random.Generator) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of the mean of `values` [N]."""
+def mean_interval(values: np.ndarray, generator: np.random.Generator) -> Interval:
+    """The mean of `values` [N] with its 95 % percentile bootstrap interval."""
     drawn = generator.integers(len(values), size=(_RESAMPLES, len(values)))
-    low, high = np.percentile(values[drawn].mean(axis=1), (2.5, 97.5))
+    return Interval(float(values.mean()), *_percentiles(values[drawn].mean(axis=1)))
+
+
+def _percentiles(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
+    low, high = np.percentile(values, (2.5, 97.5))
     return float(low), float(high)

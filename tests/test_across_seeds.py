@@ -46,22 +46,23 @@ def test_probability_of_improvement_is_mann_whitneys_u(generator):
 def test_the_bootstrap_draws_seeds_within_their_task_only(generator):
     """Constant tasks have one possible resample each; mixed strata would vary."""
     tasks = [np.full(3, 0.2), np.full(3, 0.8)]
-    low, high = bootstrap_interval(interquartile_mean, tasks, generator=generator)
-    assert low == high == pytest.approx(0.5)
+    found = bootstrap_interval(interquartile_mean, tasks, generator=generator)
+    assert found == pytest.approx((0.5, 0.5, 0.5))
 
 
 def test_the_bootstrap_draws_both_groups(generator):
     apart = [np.array([1.0, 2.0])], [np.array([0.0, 0.5])]
-    assert bootstrap_interval(probability_of_improvement, *apart, generator=generator) == (1, 1)
+    assert bootstrap_interval(probability_of_improvement, *apart, generator=generator) == (1, 1, 1)
     mixed = [np.array([0.0, 1.0])], [np.array([0.5])]
     # With chance 1/4 each both draws are 0 or both are 1: the 95 % interval reaches both ends.
-    assert bootstrap_interval(probability_of_improvement, *mixed, generator=generator) == (0, 1)
+    found = bootstrap_interval(probability_of_improvement, *mixed, generator=generator)
+    assert found == (0.5, 0, 1)
 
 
 def test_the_bootstrap_interval_of_a_mean_is_the_normal_one_for_many_seeds(generator):
     seeds = generator.normal(size=400)
     radius = 1.96 * seeds.std() / np.sqrt(len(seeds))
-    expected = (seeds.mean() - radius, seeds.mean() + radius)
+    expected = (seeds.mean(), seeds.mean() - radius, seeds.mean() + radius)
     found = bootstrap_interval(lambda tasks: tasks[0].mean(), [seeds], generator=generator)
     assert found == pytest.approx(expected, abs=0.02)
     assert mean_interval(seeds, generator) == pytest.approx(expected, abs=0.02)

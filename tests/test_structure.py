@@ -22,7 +22,7 @@ FLOORS = [
     {"rollout", "learn", "policy", "evaluation", "checkpoint", "metrics", "video"},
     {"values", "statistics", "switch"},
     {"diagnosis", "examination"},
-    {"results", "spread", "timeline", "figures"},
+    {"results", "spread", "timeline", "figures", "figures_diagnosis", "figure_style"},
     {"configuration", "stages"},
     {"cli", "__main__"},
 ]

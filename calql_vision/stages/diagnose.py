@@ -87,6 +87,8 @@ def diagnose(
         "seed": config.seed,
         "discount": last.discount,
         "reward": last.reward,
+        "episodes": episodes,
+        "samples": config.samples,
         "optimum": whose,
         "best_action": f"best of the deterministic action, {config.samples} samples of the policy "
         f"and {config.samples} uniform actions, by the least of the critics",
