@@ -13,10 +13,11 @@ from calql_vision.statistics import Interval
 from calql_vision.values import Pairs
 
 WHEN = {"pretrain": "before fine-tuning", "finetune": "after fine-tuning"}
-_SOURCES = {  # label, colour, marker
-    "demonstrations": ("demonstrations", "#009E73", "o"),
-    "rollouts": ("fresh rollouts", "#CC79A7", "^"),
+_SOURCES = {  # label, colour, side on which it is drawn
+    "demonstrations": ("demonstrations", "#009E73", -1),
+    "rollouts": ("fresh rollouts", "#CC79A7", 1),
 }
+_ASIDE = 0.006  # of the range of returns: sparse tasks have few returns, the same for both sources
 _MOST = 1500  # points per source and panel: more only blacken it
 _PARTS = {
     "miscalibration": "miscalibration\n$V^* - \\max_a Q$",
@@ -41,6 +42,8 @@ def returns(results: Results, styles: dict[str, Style]) -> Figure:
     for axis, stage in zip(axes[:, 0], TRAINING_STAGES, strict=True):
         axis.set_ylabel(f"{WHEN[stage]}\nQ(s, a)")
     legend_on_top(figure, axes[0, 0] if axes[0, 0].lines[:-1] else axes[1, 0])
+    for handle in figure.legends[0].legend_handles:
+        handle.set(alpha=1, markersize=5)
     return figure
 
 
@@ -53,16 +56,17 @@ def _scatter(axis: Axes, found: Sequence[CheckpointDiagnosis | None]) -> None:
     if not known:
         axis.text(0.5, 0.5, "no checkpoint", transform=axis.transAxes, ha="center")
         return
-    for source, (label, colour, marker) in _SOURCES.items():
-        points = _thinned(Pairs.joined([getattr(each, source) for each in known]))
+    for source, (label, colour, side) in _SOURCES.items():
+        returns, q = _thinned(Pairs.joined([getattr(each, source) for each in known]))
         axis.plot(
-            *points,
+            returns + side * _ASIDE * np.ptp(returns),
+            q,
             linestyle="",
             color=colour,
-            marker=marker,
-            markersize=3,
+            marker="o",
+            markersize=2.4,
             markeredgewidth=0,
-            alpha=0.3,
+            alpha=0.25,
             label=label,
         )
 

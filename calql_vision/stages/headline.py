@@ -128,13 +128,12 @@ def _regrets(results: Results) -> Iterable[dict]:
 
 
 def mean_and_range(values: Sequence[float], digits: int) -> str:
-    """0.31 (0.24–0.36); a dash for none."""
+    """0.31 (0.24–0.36), 0.1 (−0.1 to 0.3); a dash for none."""
     if not values:
         return "–"
-    mean = f"{sum(values) / len(values):.{digits}f}"
-    if len(values) == 1:
-        return mean
-    return f"{mean} ({min(values):.{digits}f}–{max(values):.{digits}f})"
+    mean, low, high = (f"{v:.{digits}f}" for v in (_mean(values), min(values), max(values)))
+    to = " to " if min(values) < 0 else "–"
+    return (mean if len(values) == 1 else f"{mean} ({low}{to}{high})").replace("-", "−")
 
 
 def or_never(episodes: Sequence[int | None]) -> str:
