@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from calql_vision.diagnosis import CheckpointDiagnosis
 from calql_vision.figure_style import WIDTH, Style, legend_on_top
@@ -39,12 +40,23 @@ def returns(results: Results, styles: dict[str, Style]) -> Figure:
             axis.axline((0, 0), slope=1, color="#000000", linewidth=0.9, linestyle="--")
         column[0].set_title(label, color=styles[label].colour, fontweight="bold")
         column[1].set_xlabel("realised return")
+    limits = _limits(
+        [line for axis in axes.flat for line in axis.lines if line.get_marker() == "o"]
+    )
+    axes[0, 0].set(xlim=limits, ylim=limits)  # the same on both: the identity is the diagonal
     for axis, stage in zip(axes[:, 0], TRAINING_STAGES, strict=True):
         axis.set_ylabel(f"{WHEN[stage]}\nQ(s, a)")
     legend_on_top(figure, axes[0, 0] if axes[0, 0].lines[:-1] else axes[1, 0])
     for handle in figure.legends[0].legend_handles:
         handle.set(alpha=1, markersize=5)
     return figure
+
+
+def _limits(points: Sequence[Line2D]) -> tuple[float, float]:
+    """Of everything drawn, returns and Q alike, with a margin."""
+    values = np.concatenate([values for line in points for values in line.get_data()])
+    margin = 0.04 * np.ptp(values)
+    return values.min() - margin, values.max() + margin
 
 
 def _examined(runs: Sequence[Run]) -> list[Run]:
