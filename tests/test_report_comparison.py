@@ -148,11 +148,19 @@ def test_the_command_of_a_diagnosis_is_given_back(runs):
     assert any("episodes=2 samples=7" in command for command in commands)
 
 
+def test_training_time_is_known_only_if_both_stages_tell(tmp_path):
+    folder = write_run(tmp_path, "cal_ql", 0, [1], [True])
+    metrics = folder / "pretrain/metrics.csv"
+    metrics.write_text(metrics.read_text().replace("wall_seconds", "something"))
+    assert read_runs(tmp_path, TASK).runs[0].wall_seconds is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04broken"])
 @pytest.mark.parametrize("name", ["diagnosis.json", "calibration.npz"])
-def test_a_damaged_diagnosis_is_left_out_by_name(tmp_path, name):
+def test_a_damaged_diagnosis_is_left_out_by_name(tmp_path, name, content):
     folder = write_run(tmp_path, "cal_ql", 0, [1], [True])
     write_diagnosis(folder, q_best=-4.0)
-    (folder / "diagnose" / name).write_bytes(b"{}")
+    (folder / "diagnose" / name).write_bytes(content)
     results = read_runs(tmp_path, TASK)
     assert results.runs[0].diagnosis is None
     assert "diagnosis.json is damaged" in results.warnings[0]
