@@ -10,6 +10,12 @@ SEED  ?= 0
 SCALE ?= small
 ARGS  ?=
 
+# `make compare` runs every method on every task with every seed.
+TASKS ?= $(TASK)
+ALGOS ?= cal_ql cql
+SEEDS ?= 0 1 2
+JOBS  ?= $(shell nproc)
+
 VENV := .venv
 RUN  := $(VENV)/bin/calql-vision
 BASE := $(VENV)/bin/python -m pip --disable-pip-version-check
@@ -29,7 +35,7 @@ ONLINE_ONLY := sac rlpd
 START  := $(if $(filter $(ALGO),$(ONLINE_ONLY)),$(DATA),$(FOLDER)/pretrain/checkpoint.pt)
 
 .PHONY: help setup demo test lint lock doctor \
-        collect convert inspect pretrain finetune evaluate report clean
+        collect convert inspect pretrain finetune evaluate diagnose report compare clean
 .DELETE_ON_ERROR:
 
 help:
@@ -38,6 +44,10 @@ help:
 	@echo "make setup      install into $(VENV)"
 	@echo "make collect | inspect | pretrain | finetune | evaluate | report"
 	@echo "                one stage, and those that it needs; TASK= ALGO= SEED= SCALE= ARGS="
+	@echo "make compare TASKS=\"lift push\" ALGOS=\"cal_ql cql\" SEEDS=\"0 1 2\" JOBS=2"
+	@echo "                the whole matrix, a process per core, and a page per task;"
+	@echo "                after an interruption it goes on where it was"
+	@echo "make diagnose   values against returns of one run: calibration, regret"
 	@echo "make convert SOURCE=file.hdf5    images for a file that has simulator states"
 	@echo "make doctor     is this machine ready?"
 	@echo "make clean      remove data/, runs/ and reports/"
@@ -80,6 +90,7 @@ inspect:  $(SHEET)
 pretrain: $(FOLDER)/pretrain/checkpoint.pt
 finetune: $(FOLDER)/finetune/checkpoint.pt
 evaluate: $(FOLDER)/evaluate/metrics.json
+diagnose: $(FOLDER)/diagnose/diagnosis.json
 report:   $(REPORT)
 
 $(DATA): | $(READY)
@@ -97,7 +108,11 @@ $(FOLDER)/finetune/checkpoint.pt: $(START)
 $(FOLDER)/evaluate/metrics.json: $(FOLDER)/finetune/checkpoint.pt
 	$(RUN) evaluate $(AGENT)
 
-$(REPORT): $(FOLDER)/evaluate/metrics.json $(SHEET) $(wildcard runs/$(NAME)/*/*/*/metrics.*)
+$(FOLDER)/diagnose/diagnosis.json: $(FOLDER)/finetune/checkpoint.pt
+	$(RUN) diagnose $(AGENT)
+
+LEFT := runs/$(NAME)/*/*/*/metrics.* runs/$(NAME)/*/*/diagnose/diagnosis.json
+$(REPORT): $(FOLDER)/evaluate/metrics.json $(SHEET) $(wildcard $(LEFT))
 	$(RUN) report task=$(TASK)
 
 convert: | $(READY)
@@ -106,6 +121,31 @@ convert: | $(READY)
 
 demo: report
 	@echo "open $(REPORT)"
+
+# Comparison ------------------------------------------------------------------------------------
+
+# Make schedules, because it knows the files: what is finished is not run again. Every run is a
+# cell, task+method+seed, whose stages write to one log. The data comes first, once for all cells.
+CELLS := $(foreach t,$(TASKS),$(foreach a,$(ALGOS),$(foreach s,$(SEEDS),$(t)+$(a)+$(s))))
+CELL   = TASK=$(word 1,$(subst +, ,$@)) ALGO=$(word 2,$(subst +, ,$@)) SEED=$(word 3,$(subst +, ,$@))
+SUB    = --no-print-directory
+
+compare: export OMP_NUM_THREADS := 1
+compare: $(READY)
+	@for task in $(TASKS); do $(MAKE) $(SUB) collect inspect TASK=$$task ARGS= || exit; done
+	@$(MAKE) $(SUB) --keep-going --jobs=$(JOBS) $(CELLS)
+	@for task in $(TASKS); do $(MAKE) $(SUB) report TASK=$$task \
+	    ALGO=$(firstword $(ALGOS)) SEED=$(firstword $(SEEDS)) ARGS= || exit; done
+
+.PHONY: $(CELLS) cell
+$(CELLS):
+	@$(MAKE) $(SUB) cell $(CELL) ARGS="threads=1 $(ARGS)"
+
+cell:
+	@$(MAKE) $(SUB) --question evaluate diagnose && exit; \
+	mkdir -p $(FOLDER); echo "$(FOLDER): begins"; \
+	$(MAKE) $(SUB) evaluate diagnose > $(FOLDER)/log.txt 2>&1 && echo "$(FOLDER): done" || \
+	{ echo "$(FOLDER): failed, see $(FOLDER)/log.txt"; exit 1; }
 
 # Checks ----------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ STAGES = {
         "pretrain": "demonstrations -> an agent, offline",
         "finetune": "the agent goes on online, in the simulator",
         "evaluate": "success rate of a checkpoint on fresh episodes, and a video",
+        "diagnose": "values against returns: calibration and regret of a run's checkpoints",
         "report": "every run of a task -> one HTML page",
     }.items()
 }

@@ -2,51 +2,26 @@
 
 from collections.abc import Sequence
 from io import BytesIO
-from itertools import cycle
-from typing import NamedTuple
 
 import matplotlib
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from calql_vision.figure_style import (
+    STYLE,
+    WIDTH,
+    Style,
+    legend_on_top,
+    method_styles,
+    once,
+)
+from calql_vision.figures_diagnosis import decomposition, returns
 from calql_vision.results import TRAINING_STAGES, Results, Run
 from calql_vision.spread import Spread, across_seeds, curves_of, success_spread
 from calql_vision.timeline import Timeline, steps_text
 
-WIDTH = 7.4  # inches
-_STYLE = {
-    "font.size": 9,
-    "axes.titlesize": 9.5,
-    "axes.grid": True,
-    "axes.grid.axis": "y",
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "grid.color": "#e4e4e4",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-}
-
-
-class Style(NamedTuple):
-    """How a method is drawn; dashes show a line that lies under another."""
-
-    colour: str
-    line: str | tuple
-
-
-_DASHED, _DASH_DOTTED = (0, (4, 1.2)), (0, (6, 1, 1.5, 1))
-# Okabe and Ito's palette (2008): told apart with every common kind of colour vision.
-_METHOD_STYLES = {
-    "cal_ql": Style("#0072B2", "-"),
-    "cql": Style("#D55E00", _DASHED),
-    "cal_ql_official": Style("#56B4E9", "-"),
-    "cql_official": Style("#E69F00", _DASHED),
-}
-_OTHER_COLOURS = ("#009E73", "#CC79A7", "#7F6A00", "#666666")
 _Q_LINES = {  # column: label, style
     "return_to_go": ("return-to-go", Style("#000000", "--")),
     "q_data": ("Q(data)", Style("#009E73", "-")),
@@ -67,9 +42,9 @@ _LEARNING = {
 
 def draw(results: Results) -> dict[str, Figure]:
     """Name -> figure; those for which no run has data are left out."""
-    styles = _method_styles(list(results.methods))
-    drawings = (success, regret, calibration, learning)
-    with matplotlib.rc_context(_STYLE):
+    styles = method_styles(list(results.methods))
+    drawings = (success, regret, calibration, returns, decomposition, learning)
+    with matplotlib.rc_context(STYLE):
         figures = {drawing.__name__: drawing(results, styles) for drawing in drawings}
     return {
         name: figure
@@ -81,16 +56,9 @@ def draw(results: Results) -> dict[str, Figure]:
 def png(figure: Figure) -> bytes:
     """The figure at 200 dots per inch."""
     memory = BytesIO()
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure.savefig(memory, format="png", dpi=200)
     return memory.getvalue()
-
-
-def _method_styles(labels: Sequence[str]) -> dict[str, Style]:
-    """The same style for the same method on every page; unknown ones take what is left."""
-    unknown = [label for label in labels if label not in _METHOD_STYLES]
-    colours = dict(zip(unknown, cycle(_OTHER_COLOURS), strict=False))
-    return _METHOD_STYLES | {label: Style(c, _DASH_DOTTED) for label, c in colours.items()}
 
 
 def success(results: Results, styles: dict[str, Style]) -> Figure:
@@ -110,7 +78,7 @@ def success(results: Results, styles: dict[str, Style]) -> Figure:
                 _draw_seed(axis, places, curve.values, styles[label].colour, marker=".")
     axis.set(ylim=(-0.02, 1.02), ylabel="success rate")
     timeline.dress(axis, ticks=4, sides=True)
-    _legend_on_top(figure, axis)
+    legend_on_top(figure, axis)
     return figure
 
 
@@ -127,7 +95,7 @@ def regret(results: Results, styles: dict[str, Style]) -> Figure:
     axis.set(ylim=(0, 1.02), xlabel="environment steps", ylabel="cumulative regret")
     axis.set_xlim(left=0)
     axis.xaxis.set_major_formatter(steps_text)
-    _legend_on_top(figure, axis)
+    legend_on_top(figure, axis)
     return figure
 
 
@@ -145,8 +113,8 @@ def calibration(results: Results, styles: dict[str, Style]) -> Figure:
         column[0].set_title(label, color=styles[label].colour, fontweight="bold", pad=16)
     axes[0, 0].set_ylabel("value")
     axes[1, 0].set(ylabel="bound rate", ylim=(-0.02, 1.02))
-    _legend_on_top(figure, axes[0, 0])
-    axes[1, 0].legend(*_once(axes[1, 0]), loc="best", handlelength=1.6)
+    legend_on_top(figure, axes[0, 0])
+    axes[1, 0].legend(*once(axes[1, 0]), loc="best", handlelength=1.6)
     return figure
 
 
@@ -160,7 +128,7 @@ def learning(results: Results, styles: dict[str, Style]) -> Figure:
         axis.set_title(meaning)
         timeline.dress(axis, ticks=3)
     _logarithmic(figure.axes[0])
-    _legend_on_top(figure, figure.axes[0])
+    legend_on_top(figure, figure.axes[0])
     return figure
 
 
@@ -207,16 +175,3 @@ def _logarithmic(axis: Axes) -> None:
     axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.yaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_minor_formatter(NullFormatter())
-
-
-def _legend_on_top(figure: Figure, axis: Axes) -> None:
-    handles, labels = _once(axis)
-    if labels:
-        figure.legend(handles, labels, loc="outside upper left", ncols=min(4, len(labels)))
-
-
-def _once(axis: Axes) -> tuple[list[Artist], list[str]]:
-    """Handles and labels of a legend, every label once: both stages draw a line of their own."""
-    handles, labels = axis.get_legend_handles_labels()
-    by_label = dict(zip(labels, handles, strict=True))
-    return list(by_label.values()), list(by_label)

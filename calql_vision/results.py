@@ -11,7 +11,10 @@ import numpy as np
 from omegaconf import OmegaConf
 from yaml import YAMLError
 
+from calql_vision.diagnosis import JSON as DIAGNOSIS
+from calql_vision.diagnosis import Diagnosis
 from calql_vision.evaluation import wilson_interval
+from calql_vision.switch import WINDOW, Switch
 
 TRAINING_STAGES = ("pretrain", "finetune")
 _EVALUATIONS = ("evaluate_pretrain", "evaluate")  # folders
@@ -63,6 +66,7 @@ class Run:
     configs: dict[str, dict[str, Any]] = field(default_factory=dict)  # by training stage
     evaluated: dict[str, SuccessCount] = field(default_factory=dict)  # by whose checkpoint
     videos: dict[str, Path] = field(default_factory=dict)  # likewise
+    diagnosis: Diagnosis | None = None
 
     def curve(self, stage: str, name: str) -> Curve:
         """The rows of metrics.csv that have a value for `name`; empty where there are none."""
@@ -102,6 +106,21 @@ class Run:
         """Regret so far, after every online episode, over environment steps."""
         steps, success = self.curve("finetune", "online/success")
         return Curve(steps, np.cumsum(1 - success) / np.arange(1, len(success) + 1))
+
+    @property
+    def switch(self) -> Switch | None:
+        """What going online cost at first; None where there are too few online episodes."""
+        successes = self.curve("finetune", "online/success").values
+        if len(successes) < WINDOW:
+            return None
+        return Switch.of(successes, self.offline.rate if self.offline else None)
+
+    @property
+    def wall_seconds(self) -> float | None:
+        """Of both training stages, evaluations included; None where one does not tell."""
+        curves = [self.curve(stage, "wall_seconds").values for stage in self.metrics]
+        known = [values[-1] for values in curves if len(values)]
+        return float(sum(known)) if known and len(known) == len(curves) else None
 
     @property
     def env_steps(self) -> int | None:
@@ -181,6 +200,7 @@ def _read_run(folder: Path, warnings: list[str]) -> Run:
         configs={stage: found for stage, found in configs.items() if found},
         evaluated=evaluated,
         videos=videos,
+        diagnosis=readable(folder / "diagnose" / DIAGNOSIS, Diagnosis.load),
     )
 
 

@@ -20,7 +20,9 @@ FLOORS = [
     {"networks", "losses", "encoders", "datasets"},
     {"agents", "envs"},
     {"rollout", "learn", "policy", "evaluation", "checkpoint", "metrics", "video"},
-    {"results", "spread", "timeline", "figures"},
+    {"values", "statistics", "switch"},
+    {"diagnosis", "examination"},
+    {"results", "spread", "timeline", "figures", "figures_diagnosis", "figure_style"},
     {"configuration", "stages"},
     {"cli", "__main__"},
 ]

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from calql_vision.configuration import FREE, composed, group_choices, register
 from calql_vision.results import TRAINING_STAGES, Results, Run
 from calql_vision.stages.collect import CollectConfig
+from calql_vision.stages.diagnose import DiagnoseConfig
 from calql_vision.stages.evaluate import EvaluateConfig
 from calql_vision.stages.finetune import FinetuneConfig
 from calql_vision.stages.pretrain import PretrainConfig
@@ -21,6 +22,7 @@ _CONFIGS = {
     "pretrain": PretrainConfig,
     "finetune": FinetuneConfig,
     "evaluate": EvaluateConfig,
+    "diagnose": DiagnoseConfig,
 }
 _NO_MATTER = ("overwrite", "wandb")  # they change nothing about the result
 
@@ -47,6 +49,12 @@ def _commands(run: Run, defaults: "_Defaults") -> Iterator[str]:
             config = {key: run.configs[stage][key] for key in ("task", "algo", "scale", "seed")}
             config |= {"stage": stage, "episodes": count.episodes}
             yield defaults.command("evaluate", config)
+    if run.diagnosis and run.configs:
+        last = list(run.configs.values())[-1]
+        config = {key: last[key] for key in ("task", "algo", "scale", "seed")}
+        facts = run.diagnosis.facts
+        config |= {key: facts[key] for key in ("episodes", "samples", "filter_key") if key in facts}
+        yield defaults.command("diagnose", config)
 
 
 class _Defaults:

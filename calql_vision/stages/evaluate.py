@@ -10,13 +10,12 @@ from calql_vision.agents import AgentConfig
 from calql_vision.checkpoint import Checkpoint
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.device import choose_device
-from calql_vision.envs import make_env
 from calql_vision.evaluation import Evaluation, summarise
 from calql_vision.policy import AgentPolicy
 from calql_vision.rollout import rollout
 from calql_vision.seeds import episode_seed
 from calql_vision.stages.scale import ScaleConfig
-from calql_vision.stages.task import TaskConfig
+from calql_vision.stages.task import TaskConfig, spec_env
 from calql_vision.stages.training import run_folder, set_threads
 from calql_vision.types import Episode, PixelEnv
 from calql_vision.video import write_video
@@ -50,14 +49,7 @@ def run(config: EvaluateConfig) -> Evaluation:
     name = "evaluate" if config.stage == "finetune" else f"evaluate_{config.stage}"
     folder = Path(config.output) if config.output else run_folder(config, name)
     agent = checkpoint.build(choose_device(config.device))
-    spec = checkpoint.spec
-    env = make_env(
-        spec.name,
-        cameras=spec.cameras,
-        image_size=spec.image_size,
-        horizon=spec.horizon,
-        **spec.kwargs,
-    )
+    env = spec_env(checkpoint.spec)
     try:
         policy = AgentPolicy(agent, deterministic=True)
         return _evaluate(config, env, policy, folder, str(source))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from io import StringIO
 
 from calql_vision.results import TRAINING_STAGES, Results, Run, SuccessCount
+from calql_vision.switch import Switch
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,16 @@ class Row:
     env_steps: list[int]
     updates: list[int]
     updates_per_second: list[float]
+    switches: list[Switch]
+    wall_seconds: list[float]
+
+    def episodes(self, name: str) -> list[int | None]:
+        """`recovery` or `to_goal` of every seed that can have one; None: never."""
+        return [getattr(s, name) for s in self.switches if name == "to_goal" or s.dip is not None]
+
+    @property
+    def dips(self) -> list[float]:
+        return [switch.dip for switch in self.switches if switch.dip is not None]
 
 
 def headline(results: Results) -> list[Row]:
@@ -46,19 +57,22 @@ def _row(label: str, seed: int | None, runs: Sequence[Run]) -> Row:
         env_steps=known("env_steps"),
         updates=known("updates"),
         updates_per_second=known("updates_per_second"),
+        switches=known("switch"),
+        wall_seconds=known("wall_seconds"),
     )
 
 
 def tables(results: Results, rows: Sequence[Row]) -> dict[str, bytes]:
     """File name -> CSV."""
     return {
-        "summary.csv": _csv(map(_summary, rows)),
-        "evaluations.csv": _csv(_evaluations(results)),
-        "regret.csv": _csv(_regrets(results)),
+        "summary.csv": csv_table(map(_summary, rows)),
+        "evaluations.csv": csv_table(_evaluations(results)),
+        "regret.csv": csv_table(_regrets(results)),
     }
 
 
-def _csv(rows: Iterable[dict]) -> bytes:
+def csv_table(rows: Iterable[dict]) -> bytes:
+    """Rows with the same keys; an empty file for none."""
     found = list(rows)
     text = StringIO()
     writer = csv.DictWriter(text, found[0] if found else [])
@@ -79,10 +93,18 @@ def _summary(row: Row) -> dict:
             f"{name}_low": low,
             f"{name}_high": high,
         }
-    for name in ("regret", "env_steps", "updates", "updates_per_second"):
-        values = getattr(row, name)
-        line[name] = sum(values) / len(values) if values else None
+    for name in ("regret", "env_steps", "updates", "updates_per_second", "wall_seconds"):
+        line[name] = _mean(getattr(row, name))
+    line["dip"] = _mean(row.dips)
+    for name, column in (("recovery", "episodes_to_recover"), ("to_goal", "episodes_to_90")):
+        episodes = row.episodes(name)
+        line[column] = _mean([count for count in episodes if count is not None])
+        line[f"{column}_never"] = episodes.count(None)
     return line
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 def _evaluations(results: Results) -> Iterable[dict]:
@@ -106,13 +128,31 @@ def _regrets(results: Results) -> Iterable[dict]:
 
 
 def mean_and_range(values: Sequence[float], digits: int) -> str:
-    """0.31 (0.24–0.36); a dash for none."""
+    """0.31 (0.24–0.36), 0.1 (−0.1 to 0.3); a dash for none."""
     if not values:
         return "–"
-    mean = f"{sum(values) / len(values):.{digits}f}"
-    if len(values) == 1:
-        return mean
-    return f"{mean} ({min(values):.{digits}f}–{max(values):.{digits}f})"
+    mean, low, high = (f"{v:.{digits}f}" for v in (_mean(values), min(values), max(values)))
+    to = " to " if min(values) < 0 else "–"
+    return (mean if len(values) == 1 else f"{mean} ({low}{to}{high})").replace("-", "−")
+
+
+def or_never(episodes: Sequence[int | None]) -> str:
+    """38 (20–55), 1 of 3 never; a dash for none."""
+    never = episodes.count(None)
+    reached = mean_and_range([count for count in episodes if count is not None], 0)
+    if not never:
+        return reached
+    return f"{reached}, {never} of {len(episodes)} never" if never < len(episodes) else "never"
+
+
+def duration(seconds: Sequence[float]) -> str:
+    """Their mean as 45 s, 12 min or 3.4 h; a dash for none."""
+    mean = _mean(seconds)
+    if mean is None:
+        return "–"
+    if mean < 90:
+        return f"{mean:.0f} s"
+    return f"{mean / 60:.0f} min" if mean < 5400 else f"{mean / 3600:.1f} h"
 
 
 def amount(values: Sequence[int]) -> str:

@@ -15,9 +15,25 @@ from calql_vision.datasets.whole_file import whole_file
 from calql_vision.figures import draw, png
 from calql_vision.results import Results, Run, read_runs
 from calql_vision.stages.commands import reproduction
+from calql_vision.stages.comparison import (
+    FEWEST,
+    REFERENCE,
+    across_seeds,
+    comparison_tables,
+    diagnosis_notes,
+    regret_parts,
+)
 from calql_vision.stages.demonstrations import Demonstrations, read_demonstrations
-from calql_vision.stages.headline import amount, headline, mean_and_range, tables
+from calql_vision.stages.headline import (
+    amount,
+    duration,
+    headline,
+    mean_and_range,
+    or_never,
+    tables,
+)
 from calql_vision.stages.task import TaskConfig, task_data
+from calql_vision.switch import EARLY, WINDOW
 
 _FEW = 6  # videos; with more runs only the first of every method is shown
 
@@ -57,11 +73,18 @@ def _content(config: ReportConfig, results: Results) -> dict[str, bytes]:
     pictures = {name: Picture(png(f), f.get_figwidth()) for name, f in draw(results).items()}
     if demonstrations:
         pictures["demonstrations"] = Picture(demonstrations.picture, 11.5)
-    rows = headline(results)
+    rows, seeds, parts = headline(results), across_seeds(results), regret_parts(results)
     page = _template().render(
         results=results,
         date=date.today().isoformat(),
         rows=rows,
+        seeds=seeds,
+        reference=REFERENCE,
+        fewest=FEWEST,
+        window=WINDOW,
+        early=EARLY,
+        parts=parts,
+        notes=diagnosis_notes(results),
         pictures=pictures,
         data=data,
         demonstrations=demonstrations,
@@ -70,7 +93,8 @@ def _content(config: ReportConfig, results: Results) -> dict[str, bytes]:
         versions=_versions(),
     )
     content = {f"figures/{name}.png": picture.content for name, picture in pictures.items()}
-    content |= {f"tables/{name}": table for name, table in tables(results, rows).items()}
+    found = tables(results, rows) | comparison_tables(seeds, parts)
+    content |= {f"tables/{name}": table for name, table in found.items()}
     return content | {"index.html": page.encode()}
 
 
@@ -127,7 +151,9 @@ def _films(results: Results) -> list[Film]:
 
 def _template() -> Template:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"mean_and_range": mean_and_range, "amount": amount}
+    environment.filters |= {
+        function.__name__: function for function in (mean_and_range, amount, or_never, duration)
+    }
     source = files("calql_vision.stages").joinpath("report.html").read_text(encoding="utf-8")
     return environment.from_string(source)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from calql_vision.envs import make_env
-from calql_vision.types import PixelEnv
+from calql_vision.types import EnvSpec, PixelEnv
 
 
 @dataclass
@@ -31,6 +31,17 @@ def task_env(task: TaskConfig, collecting: bool = False) -> PixelEnv:
         image_size=task.image_size,
         horizon=task.horizon,
         **kwargs,
+    )
+
+
+def spec_env(spec: EnvSpec) -> PixelEnv:
+    """The environment that a checkpoint was trained in."""
+    return make_env(
+        spec.name,
+        cameras=spec.cameras,
+        image_size=spec.image_size,
+        horizon=spec.horizon,
+        **spec.kwargs,
     )
 
 

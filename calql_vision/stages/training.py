@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,7 @@ class TrainingRun:
         self.log = MetricsLog(self.folder, config.wandb, name=str(self.folder))
         self._possible = config.reward.possible_returns(config.task.discount)
         self._warned = False
+        self._started = perf_counter()
 
     def validate(self) -> dict[str, float]:
         """A periodic evaluation: deterministic policy, always the same start states."""
@@ -113,7 +115,7 @@ class TrainingRun:
 
     def write(self, step: int, row: dict[str, float]) -> None:
         """One row of metrics; warns once if the critic has come loose."""
-        self.log.write(step, row)
+        self.log.write(step, row | {"wall_seconds": perf_counter() - self._started})
         warning = loose_critic(row["q_data"], self._possible) if "q_data" in row else None
         if warning and not self._warned:
             tqdm.write(f"warning: {warning}", file=sys.stderr)

@@ -1,0 +1,73 @@
+"""How the figures of a report look: sizes, colours, legends."""
+
+from collections.abc import Sequence
+from itertools import cycle
+from typing import NamedTuple
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+WIDTH = 7.4  # inches
+STYLE = {
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+}
+
+
+class Style(NamedTuple):
+    """How a method is drawn; dashes show a line that lies under another."""
+
+    colour: str
+    line: str | tuple
+
+
+_DASHED, _DOTTED, _DASH_DOTTED = (0, (4, 1.2)), (0, (1.2, 1.2)), (0, (6, 1, 1.5, 1))
+# Okabe and Ito's palette (2008): told apart with every common kind of colour vision. Relatives
+# share a colour; no two methods share both.
+_METHOD_STYLES = {
+    "cal_ql": Style("#0072B2", "-"),
+    "cql": Style("#D55E00", _DASHED),
+    "cal_ql_official": Style("#56B4E9", "-"),
+    "cql_official": Style("#E69F00", _DASHED),
+    "cql_sac": Style("#E69F00", "-"),
+    "wsrl": Style("#56B4E9", _DASHED),
+    "iql": Style("#009E73", "-"),
+    "awac": Style("#009E73", _DASHED),
+    "sac": Style("#7F6A00", "-"),
+    "rlpd": Style("#7F6A00", _DASHED),
+    "td3_bc": Style("#CC79A7", "-"),
+    "bc": Style("#666666", "-"),
+}
+_OTHER_STYLES = [
+    Style(colour, line)
+    for line in (_DASH_DOTTED, _DOTTED)
+    for colour in ("#009E73", "#CC79A7", "#7F6A00", "#666666")
+]
+
+
+def method_styles(labels: Sequence[str]) -> dict[str, Style]:
+    """The same style for the same method on every page; unknown ones take what is left."""
+    unknown = [label for label in labels if label not in _METHOD_STYLES]
+    return _METHOD_STYLES | dict(zip(unknown, cycle(_OTHER_STYLES), strict=False))
+
+
+def legend_on_top(figure: Figure, axis: Axes) -> None:
+    handles, labels = once(axis)
+    if labels:
+        figure.legend(handles, labels, loc="outside upper left", ncols=min(4, len(labels)))
+
+
+def once(axis: Axes) -> tuple[list[Artist], list[str]]:
+    """Handles and labels of a legend, every label once: both stages draw a line of their own."""
+    handles, labels = axis.get_legend_handles_labels()
+    by_label = dict(zip(labels, handles, strict=True))
+    return list(by_label.values()), list(by_label)

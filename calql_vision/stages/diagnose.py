@@ -1,0 +1,122 @@
+"""Is the critic right, and what does the policy lose? A run's checkpoints, examined."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from calql_vision.agents import Agent, AgentConfig
+from calql_vision.checkpoint import Checkpoint
+from calql_vision.datasets.hdf5 import demo_names, open_dataset, read_episodes
+from calql_vision.datasets.returns import RewardConfig
+from calql_vision.device import choose_device
+from calql_vision.diagnosis import CheckpointDiagnosis, Diagnosis
+from calql_vision.examination import Examination
+from calql_vision.results import TRAINING_STAGES
+from calql_vision.stages.scale import ScaleConfig
+from calql_vision.stages.task import TaskConfig, spec_env, task_data
+from calql_vision.stages.training import run_folder, set_threads
+from calql_vision.types import Episode
+from calql_vision.values import has_critic
+
+
+@dataclass
+class DiagnoseConfig:
+    """Values against returns, before and after fine-tuning: calibration and regret."""
+
+    task: TaskConfig = field(default_factory=TaskConfig)
+    algo: AgentConfig = field(default_factory=AgentConfig)
+    scale: ScaleConfig = field(default_factory=ScaleConfig)
+    seed: int = 0  # of the run that is examined
+    episodes: int | None = None  # start states, always the same; null: scale.evaluation_episodes
+    samples: int = 32  # actions of the policy, and uniform ones, among which max_a Q is sought
+    filter_key: str | None = "valid"  # which demonstrations to compare with; null: all
+    device: str = "auto"  # auto, cpu or cuda
+    threads: int | None = 1  # of torch on the CPU: single images do not gain from more
+    output: str | None = None  # folder; null: runs/<task>/<algo>/seed<seed>/diagnose
+
+
+def run(config: DiagnoseConfig) -> Diagnosis:
+    """Examine what the run has of pretrain and finetune; write diagnosis.json, calibration.npz.
+
+    Environment, data file, rewards and discount are those of the training. Raises ValueError
+    where there is no checkpoint or no such demonstration.
+    """
+    set_threads(config.threads)
+    checkpoints = load_checkpoints(config)
+    device = choose_device(config.device)
+    agents = {stage: found.build(device) for stage, found in checkpoints.items()}
+    if all(map(has_critic, agents.values())):
+        diagnosis = diagnose(config, checkpoints, agents)
+    else:
+        diagnosis = Diagnosis({"skipped": f"{config.algo.label} has no critic: no Q to compare"})
+    folder = Path(config.output) if config.output else run_folder(config, "diagnose")
+    diagnosis.save(folder)
+    print(f"{diagnosis}\ndiagnose: {folder}")
+    return diagnosis
+
+
+def load_checkpoints(config: DiagnoseConfig) -> dict[str, Checkpoint]:
+    """Those that the run has, by stage. Raises ValueError if it has none."""
+    paths = {stage: run_folder(config, stage) / "checkpoint.pt" for stage in TRAINING_STAGES}
+    found = {stage: Checkpoint.load(path) for stage, path in paths.items() if path.is_file()}
+    if not found:
+        raise ValueError(f"{paths['pretrain']}: no such checkpoint; run pretrain or finetune first")
+    return found
+
+
+def diagnose(
+    config: DiagnoseConfig, checkpoints: dict[str, Checkpoint], agents: dict[str, Agent]
+) -> Diagnosis:
+    """All of a run's agents, from the same start states and on the same demonstrations."""
+    last = list(checkpoints.values())[-1]
+    data = Path(last.config["data"]["path"] or task_data(config.task))
+    demonstrations = read_demonstrations(data, config.filter_key, last)
+    env = spec_env(last.spec)
+    try:
+        episodes = config.episodes or config.scale.evaluation_episodes
+        reward = RewardConfig(**last.reward)
+        examination = Examination(env, last.discount, reward, episodes, config.samples)
+        found = {s: examination.examine(agent, demonstrations) for s, agent in agents.items()}
+        optimum, whose = examination.optimum([each.start.reached for each in found.values()])
+    finally:
+        env.close()
+    facts = {
+        "task": last.spec.name,
+        "method": config.algo.label,
+        "seed": config.seed,
+        "discount": last.discount,
+        "reward": last.reward,
+        "episodes": episodes,
+        "samples": config.samples,
+        "optimum": whose,
+        "best_action": f"best of the deterministic action, {config.samples} samples of the policy "
+        f"and {config.samples} uniform actions, by the least of the critics",
+        "data": str(data),
+        "filter_key": config.filter_key,
+        "held_out": held_out(data, config.filter_key, checkpoints),
+    }
+    return Diagnosis(facts, {s: with_optimum(each, optimum) for s, each in found.items()})
+
+
+def read_demonstrations(data: Path, filter_key: str | None, trained: Checkpoint) -> list[Episode]:
+    """The chosen demonstrations as the agent saw them in training."""
+    spec = trained.spec
+    keys = trained.config["data"]["proprio_keys"] or list(spec.proprio)
+    selection = {"cameras": spec.cameras, "proprio_keys": keys, "image_size": spec.image_size}
+    return list(read_episodes(data, filter_key=filter_key, **selection))
+
+
+def held_out(data: Path, filter_key: str | None, checkpoints: dict[str, Checkpoint]) -> bool:
+    """Whether no checkpoint was trained on any of the chosen demonstrations.
+
+    Training takes all of the file unless it is told data.filter_key=train.
+    """
+    with open_dataset(data) as file:
+        chosen = set(demo_names(file, filter_key))
+        trained = [demo_names(file, c.config["data"]["filter_key"]) for c in checkpoints.values()]
+    return all(chosen.isdisjoint(names) for names in trained)
+
+
+def with_optimum(found: CheckpointDiagnosis, optimum: np.ndarray) -> CheckpointDiagnosis:
+    return replace(found, start=replace(found.start, optimum=optimum))

@@ -1,0 +1,174 @@
+"""Laws of what a report says of the switch, of several seeds and of diagnoses."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+
+from calql_vision.configuration import composed, register
+from calql_vision.diagnosis import CheckpointDiagnosis, Diagnosis, StartValues
+from calql_vision.metrics import MetricsLog
+from calql_vision.results import read_runs
+from calql_vision.stages import report
+from calql_vision.stages.commands import reproduction
+from calql_vision.stages.comparison import across_seeds, diagnosis_notes, regret_parts
+from calql_vision.stages.headline import duration, mean_and_range, or_never
+from calql_vision.stages.pretrain import PretrainConfig
+from calql_vision.switch import WINDOW
+from calql_vision.values import Pairs
+
+TASK = "tabletop/lift"
+FACTS = {
+    "episodes": 2,
+    "samples": 7,
+    "filter_key": "valid",
+    "held_out": False,
+    "optimum": "the scripted expert without noise",
+    "best_action": "best of some",
+}
+
+
+def write_run(root: Path, label: str, seed: int, online: list[int], final: list[bool]) -> Path:
+    """A run with half of its offline episodes successful, as the stages would leave it."""
+    register("pretrain", PretrainConfig)
+    config = composed("pretrain", [f"algo.label={label}", f"seed={seed}"])
+    folder = root / TASK / label / f"seed{seed}"
+    offline = {"evaluation/success_rate": 0.5, "evaluation/episodes": 10, "wall_seconds": 60.0}
+    steps = {
+        10 * number: {"online/success": success, "online/length": 10, "wall_seconds": 3.0 * number}
+        for number, success in enumerate(online, start=1)
+    }
+    for stage, rows in (("pretrain", {100: offline}), ("finetune", steps)):
+        (folder / stage).mkdir(parents=True)
+        OmegaConf.save(config, folder / stage / "config.yaml")
+        log = MetricsLog(folder / stage)
+        for step, row in rows.items():
+            log.write(step, row)
+        log.close()
+    (folder / "evaluate").mkdir()
+    content = {"checkpoint": "runs/finetune/checkpoint.pt", "successes": final}
+    (folder / "evaluate/metrics.json").write_text(json.dumps(content))
+    return folder
+
+
+def write_diagnosis(folder: Path, q_best: float) -> None:
+    """Two start states and one state of a demonstration, before and after fine-tuning."""
+    pairs = Pairs(*np.array([[-5.0, -4.0], [-4.0, -9.0], [-4.0, -4.0]]), np.array([True, True]))
+    start = StartValues(*np.array([[-2.0, -4.0], [-8.0, -6.0], [q_best] * 2, [-9.0, -9.0]]))
+    found = CheckpointDiagnosis(start, pairs, pairs)
+    Diagnosis(FACTS, {"pretrain": found, "finetune": found}).save(folder / "diagnose")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Three seeds of two methods; two seeds of cal_ql were diagnosed, cql was skipped."""
+    root = tmp_path_factory.mktemp("project") / "runs"
+    dip = [0] * WINDOW + [1] * WINDOW
+    for seed in range(3):
+        folder = write_run(root, "cal_ql", seed, dip[seed:], [True] * 3 + [False])
+        if seed < 2:
+            write_diagnosis(folder, q_best=-4.0 - 2 * seed)
+        folder = write_run(root, "cql", seed, [0] * 2 * WINDOW, [seed == 0, True, False, True])
+        Diagnosis({"skipped": "cql has no critic"}).save(folder / "diagnose")
+    return root
+
+
+@pytest.fixture(scope="module")
+def page(runs):
+    output = str(runs.parent / "reports")
+    return report.run(report.ReportConfig(runs=str(runs), data="none.hdf5", output=output))
+
+
+def table(page: Path, name: str) -> list[dict[str, str]]:
+    with (page.parent / "tables" / name).open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_headline_measures_the_switch(page):
+    rows = {(row["method"], row["seed"]): row for row in table(page, "summary.csv")}
+    one = rows["cal_ql", "0"]
+    assert (float(one["dip"]), float(one["episodes_to_recover"])) == (0.5, WINDOW * 1.5)
+    assert float(one["episodes_to_90"]) == WINDOW * 1.9
+    assert float(one["wall_seconds"]) == 60 + 3 * 2 * WINDOW
+    never = rows["cql", "all"]
+    assert (never["episodes_to_recover"], never["episodes_to_recover_never"]) == ("", "3")
+    text = page.read_text()
+    for heading in ("dip", "episodes to<br>recover", "episodes to<br>90 %", "training<br>time"):
+        assert f"<th>{heading}</th>" in text
+    assert "<td>never</td>" in text
+
+
+def test_seeds_are_summarised_by_rliables_numbers(runs, page):
+    cal_ql, cql = across_seeds(read_runs(runs, TASK))
+    assert cal_ql.final == (0.75, 0.75, 0.75)
+    assert cal_ql.beaten_final is None, "nothing is compared with itself"
+    assert cql.final.value == pytest.approx((0.75 + 0.5 + 0.5) / 3)
+    assert cql.beaten_final.value == pytest.approx((1 / 2 + 1 + 1) / 3)
+    assert cql.beaten_regret == (1, 1, 1), "less regret is better"
+    assert [row["label"] for row in table(page, "across_seeds.csv")] == ["cal_ql", "cql"]
+
+
+def test_two_seeds_have_no_interval(tmp_path):
+    for seed in range(2):
+        write_run(tmp_path, "cal_ql", seed, [1], [True])
+    results = read_runs(tmp_path, TASK)
+    assert across_seeds(results) == []
+    assert results.runs[0].switch is None
+    page = report.run(report.ReportConfig(runs=str(tmp_path), output=str(tmp_path / "out")))
+    text = " ".join(page.read_text().split())
+    assert "need at least 3 seeds" in text
+    assert text.count("no run was diagnosed") == 2
+
+
+def test_regret_is_taken_apart_across_seeds(runs, page):
+    before, after = regret_parts(read_runs(runs, TASK))
+    assert (before.label, before.when, before.seeds) == ("cal_ql", "before fine-tuning", 2)
+    assert before.miscalibration == (2, 1, 3)  # V* is -3, max Q is -4 and -6
+    assert before.over_estimation == (2, 1, 3)  # V^pi is -7
+    assert before.regret == (4, 4, 4)
+    assert after.covered == (0.5, 0.5, 0.5)
+    assert len(table(page, "regret_parts.csv")) == 2
+
+
+def test_diagnoses_are_drawn_and_explained(runs, page):
+    names = {path.name for path in (page.parent / "figures").iterdir()}
+    assert {"returns.png", "decomposition.png"} <= names
+    notes = " ".join(diagnosis_notes(read_runs(runs, TASK)))
+    assert "V* is the value of the scripted expert without noise" in notes
+    assert "training saw them too" in notes
+    assert "Left out: cql has no critic" in notes
+    assert "Left out: cql has no critic" in page.read_text()
+
+
+def test_the_command_of_a_diagnosis_is_given_back(runs):
+    commands = [c for c in reproduction(read_runs(runs, TASK)) if "diagnose" in c]
+    assert any("episodes=2 samples=7" in command for command in commands)
+
+
+def test_training_time_is_known_only_if_both_stages_tell(tmp_path):
+    folder = write_run(tmp_path, "cal_ql", 0, [1], [True])
+    metrics = folder / "pretrain/metrics.csv"
+    metrics.write_text(metrics.read_text().replace("wall_seconds", "something"))
+    assert read_runs(tmp_path, TASK).runs[0].wall_seconds is None
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04broken"])
+@pytest.mark.parametrize("name", ["diagnosis.json", "calibration.npz"])
+def test_a_damaged_diagnosis_is_left_out_by_name(tmp_path, name, content):
+    folder = write_run(tmp_path, "cal_ql", 0, [1], [True])
+    write_diagnosis(folder, q_best=-4.0)
+    (folder / "diagnose" / name).write_bytes(content)
+    results = read_runs(tmp_path, TASK)
+    assert results.runs[0].diagnosis is None
+    assert "diagnosis.json is damaged" in results.warnings[0]
+
+
+def test_numbers_for_people():
+    assert mean_and_range([-0.5, 0.5], 1) == "0.0 (−0.5 to 0.5)"
+    assert or_never([20, 40, None]) == "30 (20–40), 1 of 3 never"
+    assert (or_never([]), or_never([None])) == ("–", "never")
+    assert [duration([s]) for s in (45, 600, 7200)] == ["45 s", "10 min", "2.0 h"]
+    assert duration([]) == "–"
