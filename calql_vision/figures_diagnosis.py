@@ -66,7 +66,7 @@ def _examined(runs: Sequence[Run]) -> list[Run]:
 def _scatter(axis: Axes, found: Sequence[CheckpointDiagnosis | None]) -> None:
     known = [each for each in found if each is not None]
     if not known:
-        axis.text(0.5, 0.5, "no checkpoint", transform=axis.transAxes, ha="center")
+        axis.text(0.08, 0.88, "no checkpoint", transform=axis.transAxes)
         return
     for source, (label, colour, side) in _SOURCES.items():
         returns, q = _thinned(Pairs.joined([getattr(each, source) for each in known]))
