@@ -112,7 +112,7 @@ $(FOLDER)/diagnose/diagnosis.json: $(FOLDER)/finetune/checkpoint.pt
 	$(RUN) diagnose $(AGENT)
 
 LEFT := runs/$(NAME)/*/*/*/metrics.* runs/$(NAME)/*/*/diagnose/diagnosis.json
-$(REPORT): $(FOLDER)/evaluate/metrics.json $(SHEET) $(wildcard $(LEFT))
+$(REPORT): $(FOLDER)/evaluate/metrics.json $(FOLDER)/diagnose/diagnosis.json $(SHEET) $(wildcard $(LEFT))
 	$(RUN) report task=$(TASK)
 
 convert: | $(READY)
