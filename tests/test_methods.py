@@ -3,12 +3,9 @@
 import math
 from dataclasses import asdict, fields, replace
 from itertools import combinations
-from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import OmegaConf
-from torch.distributions import Independent, Normal, TanhTransform, TransformedDistribution
 
 from calql_vision.agents import AGENTS, build_agent
 from calql_vision.agents.awac import batch_weight
@@ -16,11 +13,8 @@ from calql_vision.agents.config import online_config, with_options
 from calql_vision.agents.iql import advantage_weight
 from calql_vision.agents.td3_bc import q_scale
 from calql_vision.checkpoint import Checkpoint
-from calql_vision.configuration import composed, group_choices, register
 from calql_vision.encoders.pixels import EncoderConfig
 from calql_vision.losses import expectile_loss, regression_loss
-from calql_vision.networks import EDGE, ClippedGaussian, GaussianActor, TanhGaussian
-from calql_vision.stages.pretrain import PretrainConfig
 from calql_vision.types import EnvSpec, FeatureBatch, Observation, PixelBatch
 
 CPU = torch.device("cpu")
@@ -65,42 +59,6 @@ def pixel_batch(seed: int = 0) -> PixelBatch:
 def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     theirs = other.state_dict()
     return all(torch.equal(value, theirs[name]) for name, value in one.state_dict().items())
-
-
-# Distributions ---------------------------------------------------------------------------------
-
-
-def test_squashed_likelihood_is_that_of_torch():
-    mean, log_std = torch.randn(2, BATCH, ACTIONS)
-    action = torch.rand(BATCH, ACTIONS) * 1.9 - 0.95
-    squashed = TransformedDistribution(Normal(mean, log_std.exp()), TanhTransform())
-    expected = Independent(squashed, 1).log_prob(action)
-    torch.testing.assert_close(TanhGaussian(mean, log_std).log_prob(action), expected)
-
-
-def test_squashed_likelihood_agrees_with_the_samples_and_is_finite_at_the_edge():
-    policy = TanhGaussian(torch.zeros(BATCH, ACTIONS), torch.full((BATCH, ACTIONS), -0.5))
-    action, log_prob = policy.sample(torch.randn(BATCH, ACTIONS))
-    torch.testing.assert_close(policy.log_prob(action), log_prob, rtol=1e-3, atol=1e-4)
-    edge = policy.log_prob(torch.ones(BATCH, ACTIONS))
-    assert torch.equal(edge, policy.log_prob(torch.full((BATCH, ACTIONS), EDGE)))
-    assert torch.isfinite(edge).all()
-
-
-def test_clipped_likelihood_is_that_of_torch_and_actions_stay_in_range():
-    mean, log_std = torch.rand(BATCH, ACTIONS), torch.randn(ACTIONS)
-    policy, action = ClippedGaussian(mean, log_std), torch.rand(BATCH, ACTIONS)
-    expected = Independent(Normal(mean, log_std.exp()), 1).log_prob(action)
-    torch.testing.assert_close(policy.log_prob(action), expected)
-    assert policy.sample(100 * torch.randn(BATCH, ACTIONS))[0].abs().max() == 1
-
-
-def test_a_fixed_width_is_an_option_and_no_weight():
-    narrow, wide = (GaussianActor(FEATURES, ACTIONS, [16], std=std) for std in (0.1, 0.2))
-    wide.load_state_dict(narrow.state_dict())
-    policy = wide(torch.rand(2, FEATURES))
-    torch.testing.assert_close(policy.log_std.exp(), torch.full((ACTIONS,), 0.2))
-    assert "log_std" not in dict(wide.named_parameters())
 
 
 # IQL -------------------------------------------------------------------------------------------
@@ -337,16 +295,3 @@ def test_a_checkpoint_keeps_how_its_method_goes_online():
     again = Checkpoint.of(agent, SPEC, {}, 0.9, {}, env_steps=0).build(CPU)
     assert again.config == agent.config
     assert same_weights(agent, again)
-
-
-def test_make_knows_which_methods_need_no_pretraining():
-    makefile = (Path(__file__).parent.parent / "Makefile").read_text()
-    (line,) = [line for line in makefile.splitlines() if line.startswith("ONLINE_ONLY")]
-    register("pretrain", PretrainConfig)
-    names = dict(group_choices(PretrainConfig()))["algo"]
-    configs = {
-        name: OmegaConf.to_object(composed("pretrain", [f"algo={name}"])).algo for name in names
-    }
-    fresh = {name for name, config in configs.items() if not config.online.pretrained}
-    assert set(line.partition(":=")[2].split()) == fresh
-    assert {config.name for config in configs.values()} == set(AGENTS), "a YAML for every row"

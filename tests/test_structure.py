@@ -9,6 +9,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
+
+from calql_vision.agents import AGENTS
+from calql_vision.configuration import composed, group_choices, register
+from calql_vision.stages.pretrain import PretrainConfig
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -118,3 +123,16 @@ def python(folder: Path, code: str, *words: str) -> str:
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return run.stdout
+
+
+def test_make_knows_which_methods_need_no_pretraining():
+    makefile = (ROOT / "Makefile").read_text()
+    (line,) = [line for line in makefile.splitlines() if line.startswith("ONLINE_ONLY")]
+    register("pretrain", PretrainConfig)
+    names = dict(group_choices(PretrainConfig()))["algo"]
+    configs = {
+        name: OmegaConf.to_object(composed("pretrain", [f"algo={name}"])).algo for name in names
+    }
+    fresh = {name for name, config in configs.items() if not config.online.pretrained}
+    assert set(line.partition(":=")[2].split()) == fresh
+    assert {config.name for config in configs.values()} == set(AGENTS), "a YAML for every row"

@@ -1,5 +1,6 @@
 """When things happen in an update; the algorithms say what."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 import torch
@@ -10,7 +11,7 @@ from calql_vision.encoders.pixels import EncoderConfig, ObservationShape, PixelE
 from calql_vision.types import FeatureBatch, Metrics, Observation, PixelBatch
 
 
-class Agent(nn.Module):
+class Agent(nn.Module, ABC):
     """Encoder, networks and optimizers, and the order of one update.
 
     A subclass builds its networks, `actor` among them, names its optimizers and returns one loss
@@ -38,9 +39,9 @@ class Agent(nn.Module):
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self._trained: dict[str, list[nn.Parameter]] = {}
 
+    @abstractmethod
     def losses(self, batch: FeatureBatch) -> tuple[dict[str, Tensor], Metrics]:
         """One scalar per optimizer, and what to log."""
-        raise NotImplementedError  # pragma: no cover
 
     def targets(self) -> list[tuple[nn.Module, nn.Module]]:
         """Pairs (target, online) of networks; the first follows the second."""

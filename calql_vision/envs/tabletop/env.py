@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -23,7 +24,7 @@ PICTURE_SIZE = (256, 256)
 _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
-class TabletopEnv(gymnasium.Env):
+class TabletopEnv(gymnasium.Env, ABC):
     """A hand over a table. A task says which things there are, where they start, what is success.
 
     Action [dx, dy, dz, grip] in [-1, 1]: the hand's target moves by 30 mm per unit; grip is the
@@ -73,13 +74,13 @@ class TabletopEnv(gymnasium.Env):
 
     # What a task says -------------------------------------------------------------------------
 
+    @abstractmethod
     def place_things(self, random: np.random.Generator) -> None:
         """Put the things where this episode starts, within `start_region`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_success(self) -> bool:
         """Whether the goal is reached now."""
-        raise NotImplementedError
 
     # Gymnasium --------------------------------------------------------------------------------
 

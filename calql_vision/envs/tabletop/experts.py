@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 import numpy as np
@@ -18,7 +19,7 @@ HOVER = 0.075  # height at which the fingertips clear the cube
 Plan = tuple[np.ndarray, float]
 
 
-class Expert:
+class Expert(ABC):
     """A waypoint and a grip per step, planned from the state alone, and noise on it.
 
     `noise` 0 is perfect, 1 is very clumsy (None: the task's default, about half successful). It
@@ -38,9 +39,9 @@ class Expert:
         self._random = np.random.default_rng(seed)
         self.reset()
 
+    @abstractmethod
     def plan(self) -> Plan:
         """What to do now."""
-        raise NotImplementedError
 
     def reset(self) -> None:
         self.aim = self.noise * self._random.normal(0, self.aim_spread)
