@@ -6,8 +6,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from calql_vision.datasets.buffer import RewardConfig
-from calql_vision.datasets.returns import returns_to_go
+from calql_vision.datasets.returns import RewardConfig, returns_to_go
 from calql_vision.types import Episode
 
 SATURATED = 0.99  # an action this far from 0 counts as saturated

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from calql_vision.datasets.buffer import RewardConfig
 from calql_vision.datasets.hdf5 import DatasetError, EpisodeWriter, read_episodes, read_spec
+from calql_vision.datasets.returns import RewardConfig
 from calql_vision.envs import make_expert
 from calql_vision.rollout import rollout
 from calql_vision.stages import collect, convert, inspect

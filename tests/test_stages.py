@@ -174,6 +174,12 @@ def test_pretrain_leaves_a_folder_that_explains_itself(demonstrations, workplace
     assert list(Path("here/tensorboard").iterdir())
 
 
+def test_training_warns_of_a_critic_outside_the_possible_returns(demonstrations, capsys):
+    tiny = ("reward.scale=0.001", "reward.bias=0", "output=here")
+    pretrain.run(config("pretrain", *TRAIN, demonstrations, *tiny))
+    assert capsys.readouterr().err.count("has left the range [0.0, 0.0]") == 1
+
+
 def test_finetuning_goes_on_from_the_checkpoint(demonstrations, pretrained, workplace):
     finetune.run(
         config("finetune", *TRAIN, demonstrations, f"checkpoint={pretrained}", "output=here")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calql_vision.datasets.buffer import RewardConfig
+from calql_vision.datasets.returns import RewardConfig
 from calql_vision.datasets.statistics import episode_statistics, suspicions
 
 

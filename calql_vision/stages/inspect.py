@@ -8,7 +8,6 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from calql_vision.datasets.buffer import RewardConfig
 from calql_vision.datasets.hdf5_arrays import numbers
 from calql_vision.datasets.hdf5_layout import (
     demo_names,
@@ -18,6 +17,7 @@ from calql_vision.datasets.hdf5_layout import (
 )
 from calql_vision.datasets.hdf5_read import read_named_episodes, read_spec
 from calql_vision.datasets.hdf5_write import DONE_MODES, dones
+from calql_vision.datasets.returns import RewardConfig
 from calql_vision.datasets.statistics import (
     EpisodeStatistics,
     episode_statistics,
