@@ -32,10 +32,12 @@ AGENT  := $(WORDS) algo=$(ALGO) seed=$(SEED)
 
 # These learn from the first environment step on, without a pre-trained agent.
 ONLINE_ONLY := sac rlpd
-START  := $(if $(filter $(ALGO),$(ONLINE_ONLY)),$(DATA),$(FOLDER)/pretrain/checkpoint.pt)
+LONELY := $(filter $(ALGO),$(ONLINE_ONLY))
+START  := $(if $(LONELY),$(DATA),$(FOLDER)/pretrain/checkpoint.pt)
+PRETRAINED := $(if $(LONELY),,$(FOLDER)/evaluate_pretrain/metrics.json)
 
-.PHONY: help setup demo test lint lock doctor \
-        collect convert inspect pretrain finetune evaluate diagnose report compare clean
+.PHONY: help setup demo test lint lock doctor collect convert inspect pretrain \
+        evaluate_pretrain finetune evaluate diagnose report compare clean
 .DELETE_ON_ERROR:
 
 help:
@@ -45,7 +47,7 @@ help:
 	@echo "make collect | inspect | pretrain | finetune | evaluate | report"
 	@echo "                one stage, and those that it needs; TASK= ALGO= SEED= SCALE= ARGS="
 	@echo "make compare TASKS=\"lift push\" ALGOS=\"cal_ql cql\" SEEDS=\"0 1 2\" JOBS=2"
-	@echo "                the whole matrix, a process per core, and a page per task;"
+	@echo "                the whole matrix, a process per core, a page per task and one of all;"
 	@echo "                after an interruption it goes on where it was"
 	@echo "make diagnose   values against returns of one run: calibration, regret"
 	@echo "make convert SOURCE=file.hdf5    images for a file that has simulator states"
@@ -90,6 +92,7 @@ inspect:  $(SHEET)
 pretrain: $(FOLDER)/pretrain/checkpoint.pt
 finetune: $(FOLDER)/finetune/checkpoint.pt
 evaluate: $(FOLDER)/evaluate/metrics.json
+evaluate_pretrain: $(PRETRAINED)
 diagnose: $(FOLDER)/diagnose/diagnosis.json
 report:   $(REPORT)
 
@@ -107,6 +110,9 @@ $(FOLDER)/finetune/checkpoint.pt: $(START)
 
 $(FOLDER)/evaluate/metrics.json: $(FOLDER)/finetune/checkpoint.pt
 	$(RUN) evaluate $(AGENT)
+
+$(FOLDER)/evaluate_pretrain/metrics.json: $(FOLDER)/pretrain/checkpoint.pt
+	$(RUN) evaluate $(AGENT) stage=pretrain videos=0
 
 $(FOLDER)/diagnose/diagnosis.json: $(FOLDER)/finetune/checkpoint.pt
 	$(RUN) diagnose $(AGENT)
@@ -129,6 +135,7 @@ demo: report
 CELLS := $(foreach t,$(TASKS),$(foreach a,$(ALGOS),$(foreach s,$(SEEDS),$(t)+$(a)+$(s))))
 CELL   = TASK=$(word 1,$(subst +, ,$@)) ALGO=$(word 2,$(subst +, ,$@)) SEED=$(word 3,$(subst +, ,$@))
 SUB    = --no-print-directory
+LAST  := evaluate_pretrain evaluate diagnose
 
 compare: export OMP_NUM_THREADS := 1
 compare: $(READY)
@@ -136,15 +143,24 @@ compare: $(READY)
 	@$(MAKE) $(SUB) --keep-going --jobs=$(JOBS) $(CELLS)
 	@for task in $(TASKS); do $(MAKE) $(SUB) report TASK=$$task \
 	    ALGO=$(firstword $(ALGOS)) SEED=$(firstword $(SEEDS)) ARGS= || exit; done
+	@$(MAKE) $(SUB) $(COMPARISON)
+
+# A folder for every choice of tasks, so that make knows whether this one was made.
+empty :=
+comma := ,
+NAMES := $(foreach t,$(TASKS),$(if $(findstring /,$t),$t,tabletop/$t))
+COMPARISON := reports/comparison/$(subst $(empty) ,+,$(strip $(subst /,-,$(TASKS))))/index.md
+$(COMPARISON): $(foreach n,$(NAMES),$(wildcard runs/$n/*/*/*/metrics.* runs/$n/*/*/*/diagnosis.json))
+	$(RUN) compare tasks=[$(subst $(empty) ,$(comma),$(strip $(NAMES)))] output=$(@D)
 
 .PHONY: $(CELLS) cell
 $(CELLS):
 	@$(MAKE) $(SUB) cell $(CELL) ARGS="threads=1 $(ARGS)"
 
 cell:
-	@$(MAKE) $(SUB) --question evaluate diagnose && exit; \
+	@$(MAKE) $(SUB) --question $(LAST) && exit; \
 	mkdir -p $(FOLDER); echo "$(FOLDER): begins"; \
-	$(MAKE) $(SUB) evaluate diagnose > $(FOLDER)/log.txt 2>&1 && echo "$(FOLDER): done" || \
+	$(MAKE) $(SUB) $(LAST) > $(FOLDER)/log.txt 2>&1 && echo "$(FOLDER): done" || \
 	{ echo "$(FOLDER): failed, see $(FOLDER)/log.txt"; exit 1; }
 
 # Checks ----------------------------------------------------------------------------------------

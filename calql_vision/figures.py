@@ -64,7 +64,14 @@ def png(figure: Figure) -> bytes:
 def success(results: Results, styles: dict[str, Style]) -> Figure:
     """Success rate of the periodic evaluations; a single seed with Wilson's interval."""
     figure = Figure(figsize=(WIDTH, 3.8), layout="constrained")
-    axis, timeline = figure.subplots(), Timeline.of(results)
+    axis = figure.subplots()
+    draw_success(axis, results, styles)
+    legend_on_top(figure, axis)
+    return figure
+
+
+def draw_success(axis: Axes, results: Results, styles: dict[str, Style]) -> None:
+    timeline = Timeline.of(results)
     for label, runs in results.methods.items():
         for stage in TRAINING_STAGES:
             curves = curves_of(runs, stage, "evaluation/success_rate")
@@ -78,14 +85,18 @@ def success(results: Results, styles: dict[str, Style]) -> Figure:
                 _draw_seed(axis, places, curve.values, styles[label].colour, marker=".")
     axis.set(ylim=(-0.02, 1.02), ylabel="success rate")
     timeline.dress(axis, ticks=4, sides=True)
-    legend_on_top(figure, axis)
-    return figure
 
 
 def regret(results: Results, styles: dict[str, Style]) -> Figure:
     """Share of failures among the online episodes so far."""
     figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
     axis = figure.subplots()
+    draw_regret(axis, results, styles)
+    legend_on_top(figure, axis)
+    return figure
+
+
+def draw_regret(axis: Axes, results: Results, styles: dict[str, Style]) -> None:
     for label, runs in results.methods.items():
         curves = [run.regret_curve for run in runs if run.regret is not None]
         if curves:
@@ -95,8 +106,6 @@ def regret(results: Results, styles: dict[str, Style]) -> Figure:
     axis.set(ylim=(0, 1.02), xlabel="environment steps", ylabel="cumulative regret")
     axis.set_xlim(left=0)
     axis.xaxis.set_major_formatter(steps_text)
-    legend_on_top(figure, axis)
-    return figure
 
 
 def calibration(results: Results, styles: dict[str, Style]) -> Figure:

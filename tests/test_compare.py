@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-STAGES = ("pretrain", "finetune", "evaluate", "diagnose")
+STAGES = ("pretrain", "evaluate_pretrain", "finetune", "evaluate", "diagnose")
 CELLS = [*product(("lift", "push"), ("cal_ql", "cql"), ("0", "1"))]
 
 PROGRAM = """
@@ -17,7 +17,11 @@ import os, sys, time
 from pathlib import Path
 stage, *words = sys.argv[1:]
 options = dict(word.split("=", 1) for word in words)
+if options.get("stage") == "pretrain":
+    stage = "evaluate_pretrain"
 cell = [options.get(name, "") for name in ("task", "algo", "seed")]
+if stage == "compare":
+    cell = [options["tasks"], options["output"], ""]
 def note(*what):
     with open("calls.txt", "a") as file:
         print(*what, stage, *cell, file=file)
@@ -33,6 +37,8 @@ path = Path({
     "collect": options.get("output"),
     "inspect": options.get("contact_sheet"),
     "evaluate": f"{run}/evaluate/metrics.json",
+    "evaluate_pretrain": f"{run}/evaluate_pretrain/metrics.json",
+    "compare": f"{options.get('output')}/index.md",
     "diagnose": f"{run}/diagnose/diagnosis.json",
     "report": f"reports/tabletop/{cell[0]}/index.html",
 }.get(stage, f"{run}/{stage}/checkpoint.pt"))
@@ -71,12 +77,14 @@ def checkout(folder: Path) -> Path:
     return folder
 
 
-def compare(project: Path, **environment: str) -> tuple[subprocess.CompletedProcess, list[str]]:
+def compare(
+    project: Path, algos: str = "cal_ql cql", **environment: str
+) -> tuple[subprocess.CompletedProcess, list[str]]:
     """What make said, and the new lines that the stages noted."""
     calls = project / "calls.txt"
     before = len(calls.read_text().splitlines()) if calls.exists() else 0
     run = subprocess.run(
-        ["make", "compare", "TASKS=lift push", "ALGOS=cal_ql cql", "SEEDS=0 1", "JOBS=3",
+        ["make", "compare", "TASKS=lift push", f"ALGOS={algos}", "SEEDS=0 1", "JOBS=3",
          f"RUN={sys.executable} -I -S program.py"],
         cwd=project, env={"PATH": "/usr/bin:/bin", **environment},
         capture_output=True, text=True, check=False,
@@ -89,8 +97,13 @@ def began(calls: list[str]) -> list[str]:
 
 
 def in_order(stages: list[str]) -> bool:
-    """Evaluate and diagnose need the same checkpoint: either may come first."""
-    return stages[:2] == [*STAGES[:2]] and sorted(stages) == sorted(STAGES)
+    """Pretrain, then finetune, then evaluate and diagnose; those two in any order."""
+    last = stages.index("finetune") + 1
+    return (
+        stages[0] == "pretrain"
+        and sorted(stages) == sorted(STAGES)
+        and {"evaluate", "diagnose"} <= {*stages[last:]}
+    )
 
 
 def test_the_whole_matrix_runs_once_data_first_and_reports_last(first_call):
@@ -98,9 +111,13 @@ def test_the_whole_matrix_runs_once_data_first_and_reports_last(first_call):
     assert run.returncode == 0, run.stderr
     stages = began(calls)
     assert [call.split()[0] for call in stages[:4]] == ["collect", "inspect"] * 2
-    assert [call.split() for call in stages[-2:]] == [["report", "lift"], ["report", "push"]]
+    assert [call.split() for call in stages[-3:]] == [
+        ["report", "lift"],
+        ["report", "push"],
+        ["compare", "[tabletop/lift,tabletop/push]", "reports/comparison/lift+push"],
+    ]
     expected = [" ".join((stage, *cell)) for cell in CELLS for stage in STAGES]
-    assert sorted(stages[4:-2]) == sorted(expected)
+    assert sorted(stages[4:-3]) == sorted(expected)
     for cell in CELLS:
         assert in_order([s.split()[0] for s in stages if s.split()[1:] == [*cell]])
 
@@ -134,18 +151,27 @@ def test_a_failure_is_named_the_others_go_on_and_only_the_rest_is_run_again(proj
     assert "runs/tabletop/lift/cql/seed1: failed, see runs/tabletop/lift/cql/seed1/log.txt" in (
         run.stdout
     )
-    assert len([call for call in began(calls) if call.startswith("evaluate")]) == len(CELLS) - 1
+    assert len([call for call in began(calls) if call.startswith("evaluate ")]) == len(CELLS) - 1
     assert not (project / "reports").exists()
     run, calls = compare(project)
     assert run.returncode == 0
-    *rest, one, two = began(calls)
-    assert sorted(rest) == sorted(f"{stage} lift cql 1" for stage in STAGES[1:])
-    assert [one.split()[0], two.split()[0]] == ["report", "report"]
+    *rest, one, two, three = began(calls)
+    left = sorted(f"{stage} lift cql 1" for stage in ("finetune", "evaluate", "diagnose"))
+    assert left == sorted(rest)
+    assert [line.split()[0] for line in (one, two, three)] == ["report", "report", "compare"]
 
 
 def test_one_more_seed_runs_that_seed_alone(compared):
     shutil.rmtree(compared / "runs/tabletop/push/cal_ql/seed1")
     _, calls = compare(compared)
-    *stages, last = began(calls)
+    *stages, page, last = began(calls)
     assert in_order([stage.removesuffix(" push cal_ql 1") for stage in stages])
-    assert last.split() == ["report", "push"]
+    assert page.split() == ["report", "push"]
+    assert last.startswith("compare")
+
+
+def test_methods_that_learn_online_alone_have_no_offline_evaluation(project):
+    run, calls = compare(project, algos="sac")
+    assert run.returncode == 0, run.stderr
+    assert not [call for call in began(calls) if "pretrain" in call]
+    assert len([call for call in began(calls) if call.startswith("finetune")]) == 4

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,8 @@ from omegaconf import OmegaConf
 from calql_vision.configuration import composed, register
 from calql_vision.diagnosis import CheckpointDiagnosis, Diagnosis, StartValues
 from calql_vision.metrics import MetricsLog
-from calql_vision.results import read_runs
-from calql_vision.stages import report
+from calql_vision.results import Results, read_runs
+from calql_vision.stages import compare, report
 from calql_vision.stages.commands import reproduction
 from calql_vision.stages.comparison import across_seeds, diagnosis_notes, regret_parts
 from calql_vision.stages.headline import duration, mean_and_range, or_never
@@ -102,7 +104,7 @@ def test_the_headline_measures_the_switch(page):
 
 
 def test_seeds_are_summarised_by_rliables_numbers(runs, page):
-    cal_ql, cql = across_seeds(read_runs(runs, TASK))
+    cal_ql, cql = across_seeds([read_runs(runs, TASK)])
     assert cal_ql.final == (0.75, 0.75, 0.75)
     assert cal_ql.beaten_final is None, "nothing is compared with itself"
     assert cql.final.value == pytest.approx((0.75 + 0.5 + 0.5) / 3)
@@ -111,11 +113,38 @@ def test_seeds_are_summarised_by_rliables_numbers(runs, page):
     assert [row["label"] for row in table(page, "across_seeds.csv")] == ["cal_ql", "cql"]
 
 
+def test_tasks_are_compared_on_one_page(runs, tmp_path):
+    shutil.copytree(runs / TASK, tmp_path / "runs/tabletop/other")
+    shutil.rmtree(tmp_path / "runs/tabletop/other/cql/seed2")
+    shutil.copytree(runs / TASK, tmp_path / "runs" / TASK)
+    config = compare.CompareConfig(
+        [TASK, "tabletop/other"], str(tmp_path / "runs"), str(tmp_path / "out")
+    )
+    text = compare.run(config).read_text()
+    for name in re.findall(r"!\[.*\]\((.*)\)", text):
+        assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
+    first, second, together = (text.split("\n## ")[number] for number in (1, 2, 3))
+    assert "**cql**, 3 seeds" in first
+    assert "**cql**, 2 seeds" in second
+    assert "| cql | 0.58" in first, "the interquartile mean of three seeds"
+    assert "| cal_ql | 0.75" in together
+    assert "| cql |" not in together, "with two seeds on one task it has no interval"
+
+
+def test_methods_are_summarised_over_the_tasks_that_all_of_them_share(runs):
+    results = read_runs(runs, TASK)
+    _, cql = across_seeds([results, results])
+    assert cql.final.value == pytest.approx((0.5 * 2 + 0.75 + 0.5) / 4), "of six runs, two go"
+    assert cql.beaten_final.value == pytest.approx((1 / 2 + 1 + 1) / 3)
+    lonely = Results("other", results.methods["cql"], [])
+    assert [row.label for row in across_seeds([results, lonely])] == ["cql"]
+
+
 def test_two_seeds_have_no_interval(tmp_path):
     for seed in range(2):
         write_run(tmp_path, "cal_ql", seed, [1], [True])
     results = read_runs(tmp_path, TASK)
-    assert across_seeds(results) == []
+    assert across_seeds([results]) == []
     assert results.runs[0].switch is None
     page = report.run(report.ReportConfig(runs=str(tmp_path), output=str(tmp_path / "out")))
     text = " ".join(page.read_text().split())

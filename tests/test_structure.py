@@ -27,7 +27,15 @@ FLOORS = [
     {"rollout", "learn", "policy", "evaluation", "checkpoint", "metrics", "video"},
     {"values", "statistics", "switch"},
     {"diagnosis", "examination"},
-    {"results", "spread", "timeline", "figures", "figures_diagnosis", "figure_style"},
+    {
+        "results",
+        "spread",
+        "timeline",
+        "figures",
+        "figures_diagnosis",
+        "figures_tasks",
+        "figure_style",
+    },
     {"configuration", "stages"},
     {"cli", "__main__"},
 ]

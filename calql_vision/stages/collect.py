@@ -27,9 +27,9 @@ class CollectConfig:
     task: TaskConfig = field(default_factory=TaskConfig)
     output: str | None = None  # path of the file; null: data/<task>.hdf5
     scale: ScaleConfig = field(default_factory=ScaleConfig)
-    episodes: int | None = None  # failed ones included; null: scale.episodes
+    episodes: int | None = None  # failed ones included; null: scale's, times task.demonstrations
     seed: int = 0  # of the run, 0..999; episode i has a seed of its own
-    noise: float | None = None  # clumsiness of the expert, 0 is perfect; null: the task's own
+    noise: float | None = None  # clumsiness of the expert, 0 is perfect; null: task.noise
     gzip: bool = False  # smaller, slower to read
     next_obs: bool = False  # store every observation twice, and the last one at all
     done_mode: int = 2  # dones are 1: 0 in success, 1 at the last step, 2 both
@@ -63,7 +63,7 @@ def run(config: CollectConfig) -> CollectResult:
     """
     path = Path(config.output or task_data(config.task))
     check_output(path, config.overwrite)
-    episodes = config.scale.episodes if config.episodes is None else config.episodes
+    episodes = _amount(config)
     if episodes < 1:
         raise ValueError(f"episodes={episodes}: nothing to collect; set at least 1")
     started = perf_counter()
@@ -73,6 +73,12 @@ def run(config: CollectConfig) -> CollectResult:
     )
     print(result)
     return result
+
+
+def _amount(config: CollectConfig) -> int:
+    if config.episodes is not None:
+        return config.episodes
+    return max(1, round(config.scale.episodes * config.task.demonstrations))
 
 
 def check_output(path: Path, overwrite: bool) -> None:
@@ -97,7 +103,8 @@ def _collect(config: CollectConfig, path: Path, episodes: int) -> tuple[list[int
         next_obs=config.next_obs,
         done_mode=config.done_mode,
     )
-    worker = partial(Demonstrator, config.task, config.noise, config.seed)
+    noise = config.task.noise if config.noise is None else config.noise
+    worker = partial(Demonstrator, config.task, noise, config.seed)
     with writer, tqdm(total=episodes, desc="collect", unit="episode") as bar:
         for episode in map_in_order(worker, range(episodes), config.processes):
             writer.append(episode)

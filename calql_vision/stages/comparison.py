@@ -11,6 +11,7 @@ from calql_vision.results import TRAINING_STAGES, Results, Run
 from calql_vision.stages.headline import csv_table
 from calql_vision.statistics import (
     Interval,
+    Scores,
     bootstrap_interval,
     interquartile_mean,
     probability_of_improvement,
@@ -32,43 +33,45 @@ class AcrossSeeds:
     beaten_regret: Interval | None  # ... that it has less regret
 
 
-def across_seeds(results: Results) -> list[AcrossSeeds]:
-    """Methods with at least FEWEST seeds that were evaluated or went online."""
-    reference = results.methods.get(REFERENCE, [])
-    rows = [
-        _across_seeds(label, runs, [] if label == REFERENCE else reference)
-        for label, runs in results.methods.items()
-    ]
+def across_seeds(tasks: Sequence[Results]) -> list[AcrossSeeds]:
+    """Methods that went online or were evaluated with at least FEWEST seeds on every task."""
+    shared = [label for label in tasks[0].methods if all(label in t.methods for t in tasks)]
+    rows = [_across_seeds(label, tasks) for label in shared]
     return [row for row in rows if row.final or row.regret]
 
 
-def _across_seeds(label: str, runs: Sequence[Run], reference: Sequence[Run]) -> AcrossSeeds:
-    final, regret = _finals(runs), _regrets(runs)
+def _across_seeds(label: str, tasks: Sequence[Results]) -> AcrossSeeds:
+    runs = [task.methods[label] for task in tasks]
+    reference = [[] if label == REFERENCE else task.methods.get(REFERENCE, []) for task in tasks]
     return AcrossSeeds(
         label,
-        len(runs),
-        _interval(interquartile_mean, final),
-        _interval(interquartile_mean, regret),
-        _interval(probability_of_improvement, _finals(reference), final),
-        _interval(probability_of_improvement, -_regrets(reference), -regret),  # less is better
+        min(map(len, runs)),
+        _interval(interquartile_mean, _finals(runs)),
+        _interval(interquartile_mean, _regrets(runs)),
+        _interval(probability_of_improvement, _finals(reference), _finals(runs)),
+        # Less is better.
+        _interval(probability_of_improvement, *(_negative(_regrets(r)) for r in (reference, runs))),
     )
 
 
-def _finals(runs: Sequence[Run]) -> np.ndarray:
-    """Final success rates, [seeds that were evaluated]."""
-    return np.array([run.final.rate for run in runs if run.final])
+def _finals(tasks: Sequence[Sequence[Run]]) -> Scores:
+    """Final success rates, [seeds that were evaluated] per task."""
+    return [np.array([run.final.rate for run in runs if run.final]) for runs in tasks]
 
 
-def _regrets(runs: Sequence[Run]) -> np.ndarray:
-    """Cumulative regrets, [seeds that went online]."""
-    return np.array([run.regret for run in runs if run.regret is not None])
+def _regrets(tasks: Sequence[Sequence[Run]]) -> Scores:
+    """Cumulative regrets, [seeds that went online] per task."""
+    return [np.array([run.regret for run in runs if run.regret is not None]) for runs in tasks]
 
 
-def _interval(statistic: Callable[..., float], *seeds: np.ndarray) -> Interval | None:
-    """Of one task, whose seeds are the only stratum."""
-    if min(map(len, seeds)) < FEWEST:
+def _negative(scores: Scores) -> Scores:
+    return [-seeds for seeds in scores]
+
+
+def _interval(statistic: Callable[..., float], *groups: Scores) -> Interval | None:
+    """None where a group has too few seeds of a task."""
+    if min(len(seeds) for scores in groups for seeds in scores) < FEWEST:
         return None
-    groups = [[values] for values in seeds]
     return bootstrap_interval(statistic, *groups, generator=np.random.default_rng(0))
 
 

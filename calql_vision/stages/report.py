@@ -54,9 +54,9 @@ def run(config: ReportConfig) -> Path:
     Files that cannot be read are named in warnings, on the page as well. Raises ValueError where
     there is no run.
     """
-    results = read_runs(Path(config.runs), config.task.name)
+    results = read_runs(Path(config.runs), config.task.label)
     content = _content(config, results)
-    folder = Path(config.output or Path("reports") / config.task.name)
+    folder = Path(config.output or Path("reports") / config.task.label)
     for name, found in content.items():
         with whole_file(folder / name) as partial:
             partial.write_bytes(found)
@@ -73,7 +73,7 @@ def _content(config: ReportConfig, results: Results) -> dict[str, bytes]:
     pictures = {name: Picture(png(f), f.get_figwidth()) for name, f in draw(results).items()}
     if demonstrations:
         pictures["demonstrations"] = Picture(demonstrations.picture, 11.5)
-    rows, seeds, parts = headline(results), across_seeds(results), regret_parts(results)
+    rows, seeds, parts = headline(results), across_seeds([results]), regret_parts(results)
     page = _template().render(
         results=results,
         date=date.today().isoformat(),
@@ -90,7 +90,7 @@ def _content(config: ReportConfig, results: Results) -> dict[str, bytes]:
         demonstrations=demonstrations,
         films=_films(results),
         commands=reproduction(results),
-        versions=_versions(),
+        versions=machine(),
     )
     content = {f"figures/{name}.png": picture.content for name, picture in pictures.items()}
     found = tables(results, rows) | comparison_tables(seeds, parts)
@@ -158,8 +158,8 @@ def _template() -> Template:
     return environment.from_string(source)
 
 
-def _versions() -> dict[str, str]:
-    """Of the machine that makes the page."""
+def machine() -> dict[str, str]:
+    """Versions and processor of the machine that makes the page."""
     packages = ("calql-vision", "torch", "mujoco", "robomimic", "numpy")
     return {
         "python": platform.python_version(),

@@ -13,6 +13,7 @@ class TaskConfig:
     """The task, what is seen of it and how the future is discounted."""
 
     name: str = "tabletop/lift"  # "family/task"
+    dataset: str | None = None  # the demonstrations' own name, where a task has several kinds
     cameras: list[str] | None = None  # in order; null: the family's own choice
     image_size: int = 48  # side of the square images, pixels
     horizon: int | None = None  # steps until an episode is truncated; null: the task's own
@@ -20,6 +21,13 @@ class TaskConfig:
     effort: float = 1.0  # factor on the amounts of training that `scale` sets
     kwargs: dict[str, Any] = field(default_factory=dict)  # further arguments of make_env
     collect_kwargs: dict[str, Any] = field(default_factory=dict)  # those that differ for collect
+    demonstrations: float = 1.0  # factor on the number of episodes to collect that `scale` sets
+    noise: float | None = None  # clumsiness of the demonstrations' expert; null: the expert's own
+
+    @property
+    def label(self) -> str:
+        """Folder of everything that belongs to the task with these demonstrations."""
+        return self.dataset or self.name
 
 
 def task_env(task: TaskConfig, collecting: bool = False) -> PixelEnv:
@@ -47,4 +55,4 @@ def spec_env(spec: EnvSpec) -> PixelEnv:
 
 def task_data(task: TaskConfig) -> Path:
     """Where a task's demonstrations lie unless the configuration says otherwise."""
-    return Path("data") / f"{task.name}.hdf5"
+    return Path("data") / f"{task.label}.hdf5"

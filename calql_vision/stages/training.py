@@ -65,7 +65,7 @@ def prepare(config: TrainingConfig) -> None:
 
 def run_folder(config: Any, stage: str) -> Path:
     """runs/<task>/<algo's label>/seed<seed>/<stage>."""
-    return Path("runs") / config.task.name / config.algo.label / f"seed{config.seed}" / stage
+    return Path("runs") / config.task.label / config.algo.label / f"seed{config.seed}" / stage
 
 
 def load_demonstrations(config: TrainingConfig, env: EnvSpec) -> EpisodeBuffer:

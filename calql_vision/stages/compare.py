@@ -1,0 +1,80 @@
+"""Several tasks side by side: one page in Markdown, to be read in a repository."""
+
+import os
+import sys
+from dataclasses import dataclass, field
+from datetime import date
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from calql_vision.datasets.whole_file import whole_file
+from calql_vision.figures import png
+from calql_vision.figures_tasks import draw_tasks
+from calql_vision.results import Results, read_runs
+from calql_vision.stages.comparison import FEWEST, REFERENCE, across_seeds, regret_parts
+from calql_vision.stages.headline import duration, headline, mean_and_range, or_never
+from calql_vision.stages.report import machine
+from calql_vision.statistics import Interval
+from calql_vision.switch import EARLY, WINDOW
+
+
+@dataclass
+class CompareConfig:
+    """One page about the runs of several tasks; `report` says more about each."""
+
+    tasks: list[str] = field(default_factory=lambda: ["tabletop/lift"])  # folders of `runs`
+    runs: str = "runs"  # folder with <task>/<method>/seed<k>
+    output: str = "reports/comparison"  # folder
+
+
+def run(config: CompareConfig) -> Path:
+    """Write index.md and the figures beside it; returns the page's path.
+
+    Raises ValueError where a task has no run.
+    """
+    tasks = [read_runs(Path(config.runs), task) for task in config.tasks]
+    folder, figures = Path(config.output), draw_tasks(tasks)
+    content = {f"{name}.png": png(figure) for name, figure in figures.items()}
+    content["index.md"] = _page(tasks, list(figures)).encode()
+    for name, found in content.items():
+        with whole_file(folder / name) as partial:
+            partial.write_bytes(found)
+    for warning in [warning for results in tasks for warning in results.warnings]:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(f"compare: {folder / 'index.md'}")
+    return folder / "index.md"
+
+
+def _page(tasks: list[Results], figures: list[str]) -> str:
+    return _template().render(
+        tasks=tasks,
+        figures=figures,
+        headline=headline,
+        across_seeds=across_seeds,
+        regret_parts=regret_parts,
+        date=date.today().isoformat(),
+        machine=machine(),
+        cores=os.cpu_count(),
+        reference=REFERENCE,
+        fewest=FEWEST,
+        window=WINDOW,
+        early=EARLY,
+    )
+
+
+def interval(found: Interval | None) -> str:
+    """0.50 [0.25, 0.75]; a dash for none."""
+    if found is None:
+        return "–"
+    value, low, high = (f"{number:.2f}".replace("-", "−") for number in found)
+    return f"{value} [{low}, {high}]"
+
+
+def _template() -> Template:
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    filters = (mean_and_range, or_never, duration, interval)
+    environment.filters |= {function.__name__: function for function in filters}
+    source = files("calql_vision.stages").joinpath("compare.md").read_text(encoding="utf-8")
+    return environment.from_string(source)
