@@ -54,7 +54,8 @@ class GymEnv(gymnasium.Env):
         what, self.steps = known(task), 0
         self.inner = Registered(task, kwargs)
         angle = {**what.free_camera, **(free_camera or {})}
-        self._views = open_views(self.inner, cameras or what.cameras, image_size, pretty, angle)
+        cameras = what.cameras if cameras is None else cameras
+        self._views = open_views(self.inner, cameras, image_size, pretty, angle)
         self._proprioception = proprioception(
             self.inner, joints, what.sites if sites is None else sites
         )
@@ -77,6 +78,7 @@ class GymEnv(gymnasium.Env):
             control_hz=self.inner.control_hz,
             kwargs={name: value for name, value in ours.items() if value is not None} | kwargs,
         )
+        self.metadata = self.metadata | {"render_fps": round(self.pixel_spec.control_hz)}
         self._states = self._open_states(what.memory)
         self.inner.restart(0)
         self._open_spaces()
@@ -116,7 +118,7 @@ class GymEnv(gymnasium.Env):
         return self._observe(), float(success), success, over and not success, info
 
     def render(self) -> np.ndarray:
-        """The first camera with shadows, uint8 [256, 256, 3]; without MuJoCo as the env draws."""
+        """The first camera, uint8 [256, 256, 3]; without MuJoCo what the environment draws."""
         return self._views.picture()
 
     def close(self) -> None:

@@ -45,8 +45,10 @@ def open_views(
     if len(size) != 2 or min(size) < 1:
         raise ValueError(f"image_size={size!r}; give (height, width) in pixels")
     if inner.simulated:
-        return MujocoViews(inner.env, cameras or [FREE], size, pretty, free_camera)
-    return RenderedViews(inner.outer, cameras or [RENDER], size)
+        return MujocoViews(
+            inner.env, [FREE] if cameras is None else cameras, size, pretty, free_camera
+        )
+    return RenderedViews(inner.outer, [RENDER] if cameras is None else cameras, size)
 
 
 class MujocoViews:
@@ -65,6 +67,7 @@ class MujocoViews:
         self.cameras = checked(cameras, [*names, FREE])
         free = viewer_camera(env, free_camera)
         self._chosen = [free if name == FREE else name for name in cameras]
+        self._pretty = pretty
         self._small = Cameras(self._model, self._chosen, size, pretty)
         self._large: Cameras | None = None
 
@@ -73,7 +76,7 @@ class MujocoViews:
 
     def picture(self) -> np.ndarray:
         if self._large is None:
-            self._large = Cameras(self._model, self._chosen[:1], PICTURE_SIZE, pretty=True)
+            self._large = Cameras(self._model, self._chosen[:1], PICTURE_SIZE, self._pretty)
         return self._large.render(self._data)[0]
 
     def close(self) -> None:
