@@ -151,6 +151,13 @@ def test_a_restored_state_shows_the_stored_image_and_goes_on_bit_for_bit(env, ca
             assert any(ended[:2]) == (step == len(episode) - 1)
 
 
+def test_restoring_a_state_leaves_it_as_it_is(env):
+    rollout(env, RandomPolicy(env), seed=2)
+    state = env.get_state()
+    env.set_state(state)
+    np.testing.assert_array_equal(env.get_state(), state)
+
+
 def open_door(sim):
     sim.data.joint("door_hinge").qpos = 1.4
 

@@ -76,20 +76,15 @@ class Registered:
     def settle(self) -> None:
         """Bring poses, and the marks of goals, up to date with the state.
 
-        After a step poses are those of before its last substep, and Fetch steers by them. The
-        callback that places marks overwrites the solver's warm start, so that without putting it
-        back the future would depend on how often one looks.
+        After a step poses are those of before its last substep, and Fetch steers by them.
         """
         if not self.simulated:
             return
-        model, data = self.env.model, self.env.data
-        mujoco.mj_kinematics(model, data)
-        mujoco.mj_camlight(model, data)
+        mujoco.mj_kinematics(self.env.model, self.env.data)
+        mujoco.mj_camlight(self.env.model, self.env.data)
         place_marks = getattr(self.env, "_render_callback", None)
         if place_marks is not None:
-            warm_start = data.qacc_warmstart.copy()
             place_marks()
-            data.qacc_warmstart[:] = warm_start
 
 
 def open_env(task: str, kwargs: dict[str, Any]) -> gymnasium.Env:
