@@ -57,7 +57,9 @@ class GymEnv(gymnasium.Env):
         cameras = what.cameras if cameras is None else cameras
         self._views = open_views(self.inner, cameras, image_size, pretty, angle)
         self._proprioception = proprioception(
-            self.inner, joints, what.sites if sites is None else sites
+            self.inner,
+            what.joints if joints is None else joints,
+            what.sites if sites is None else sites,
         )
         self._succeeded = success_test(self.inner, success or what.success, reward_threshold)
         ours = {

@@ -17,13 +17,25 @@ class Known:
 
     cameras: tuple[str, ...] | None = None  # None: the viewer's own
     free_camera: Mapping[str, Any] = field(default_factory=dict)  # changes of the viewer's own
-    sites: tuple[str, ...] = ()  # whose positions are proprioception, besides actuated joints
+    joints: tuple[str, ...] | None = None  # that are proprioception; None: those with an actuator
+    sites: tuple[str, ...] = ()  # whose positions are proprioception as well
     success: str | None = None  # see `GymEnv`
     memory: tuple[str, ...] | None = None
 
 
 #: What resets change in a model: where bodies and marks stand.
 _MODEL = ("model.body_pos", "model.body_quat", "model.site_pos")
+
+#: OGBench's UR5e, whose gripper is driven by a tendon.
+_UR5E = Known(
+    cameras=("front_pixels",),
+    joints=(
+        *(f"ur5e/{name}_joint" for name in ("shoulder_pan", "shoulder_lift", "elbow")),
+        *(f"ur5e/wrist_{number}_joint" for number in (1, 2, 3)),
+        "ur5e/robotiq/right_driver_joint",
+    ),
+    sites=("ur5e/robotiq/pinch",),
+)
 
 #: Beginning of the id -> what is known.
 KNOWN = {
@@ -49,6 +61,20 @@ KNOWN = {
             "episode_task_completions",
         ),
     ),
+    # Its corner cameras hang upside down.
+    "Meta-World": Known(
+        cameras=("free", "gripperPOV"),
+        free_camera={
+            "lookat": (0.0, 0.6, 0.1),
+            "distance": 1.3,
+            "azimuth": 135.0,
+            "elevation": -30.0,
+        },
+        sites=("endEffector",),
+    ),
+    "cube": _UR5E,
+    "scene": _UR5E,
+    "puzzle": _UR5E,
 }
 
 

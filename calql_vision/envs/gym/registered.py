@@ -45,10 +45,11 @@ class Registered:
     def __init__(self, task: str, kwargs: dict[str, Any]) -> None:
         self.outer = open_env(task, kwargs)
         self.env = self.outer.unwrapped
+        self._low, self._high = bounds(task, self.outer.action_space)
+        self.outer.reset(seed=0)  # OGBench has no model before
         self.simulated = isinstance(getattr(self.env, "model", None), mujoco.MjModel)
         self.model_xml = last_model(self.env.model) if self.simulated else ""
         self.time_limit = gymnasium.spec(task).max_episode_steps
-        self._low, self._high = bounds(task, self.outer.action_space)
         self.restart(0)
 
     @property
@@ -62,6 +63,8 @@ class Registered:
         return 1 / step if step else float(self.env.metadata.get("render_fps", 30))
 
     def restart(self, seed: int) -> None:
+        """The episode of `seed`, whatever came before."""
+        self.env.np_random, _ = gymnasium.utils.seeding.np_random(seed)  # Meta-World's ignores it
         self.outer.reset(seed=seed)
         self.settle()
 
