@@ -3,7 +3,9 @@
 import ast
 import difflib
 import inspect
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from importlib.resources.abc import Traversable
 from textwrap import dedent
 from typing import Any
 
@@ -94,9 +96,17 @@ def group_choices(config: Any) -> list[tuple[str, list[str]]]:
     for field in fields(config):
         folder = files(CONFIGS) / field.name
         if folder.is_dir():
-            names = [path.name for path in folder.iterdir() if path.name.endswith(".yaml")]
-            found.append((field.name, sorted(name.removesuffix(".yaml") for name in names)))
+            found.append((field.name, sorted(_choices(folder))))
     return found
+
+
+def _choices(folder: Traversable, prefix: str = "") -> Iterator[str]:
+    """Names of the YAML files in a folder and below, without their endings."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from _choices(path, f"{prefix}{path.name}/")
+        elif path.name.endswith(".yaml"):
+            yield prefix + path.name.removesuffix(".yaml")
 
 
 def _rows(config: Any, prefix: str = "") -> list[tuple[str, str, str]]:

@@ -112,7 +112,7 @@ def _choose_again() -> None:
 
 
 class Cameras:
-    """An offscreen renderer of some of a model's cameras, all of one size.
+    """An offscreen renderer of some of a model's cameras, or of free ones, all of one size.
 
     Plain by default, which is many times faster in software: no shadows, no multisampling. With
     `pretty` the same scene gets both. Close it when done; a forgotten one closes at exit,
@@ -122,7 +122,7 @@ class Cameras:
     def __init__(
         self,
         model: mujoco.MjModel,
-        names: Sequence[str],
+        cameras: Sequence[str | mujoco.MjvCamera],
         size: tuple[int, int],
         pretty: bool = False,
     ) -> None:
@@ -132,8 +132,7 @@ class Cameras:
         visual = model.vis
         visual.quality.shadowsize, visual.quality.offsamples = (4096, 8) if pretty else (0, 0)
         visual.global_.offheight, visual.global_.offwidth = height, width
-        self.names = tuple(names)
-        self._ids = [model.camera(name).id for name in names]
+        self._cameras = [model.camera(c).id if isinstance(c, str) else c for c in cameras]
         self._renderer = Renderer(model, height, width)
         _OPEN.add(self)
         _close_all_at_exit()
@@ -145,9 +144,9 @@ class Cameras:
 
     def render(self, data: mujoco.MjData) -> np.ndarray:
         """Uint8 [V, H, W, 3], upright, a new array. Needs kinematics that are up to date."""
-        shape = (len(self._ids), self._renderer.height, self._renderer.width, 3)
+        shape = (len(self._cameras), self._renderer.height, self._renderer.width, 3)
         images = np.empty(shape, dtype=np.uint8)
-        for camera, image in zip(self._ids, images, strict=True):
+        for camera, image in zip(self._cameras, images, strict=True):
             self._renderer.update_scene(data, camera, self._options)
             self._renderer.render(out=image)
         return images

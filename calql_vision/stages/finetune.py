@@ -17,7 +17,7 @@ from calql_vision.policy import AgentPolicy, RandomPolicy
 from calql_vision.rollout import rollout
 from calql_vision.seeds import episode_seed
 from calql_vision.stages.pretrain import postfix, proprio_statistics
-from calql_vision.stages.task import task_env
+from calql_vision.stages.task import task_data, task_env
 from calql_vision.stages.training import (
     TrainingConfig,
     TrainingRun,
@@ -43,7 +43,7 @@ def run(config: FinetuneConfig) -> dict[str, float]:
     start = starting_point(config)
     env = task_env(config.task)
     try:
-        demonstrations = load_demonstrations(config, env.unwrapped.pixel_spec)
+        demonstrations = find_demonstrations(config, env.unwrapped.pixel_spec)
         agent = online_agent(config, env.unwrapped.pixel_spec, demonstrations, start)
         reference = online_reference(config, agent)
         with training_run(config, "finetune", env, agent) as training:
@@ -65,15 +65,25 @@ def starting_point(config: FinetuneConfig) -> Checkpoint | None:
     return None
 
 
+def find_demonstrations(config: FinetuneConfig, spec: EnvSpec) -> EpisodeBuffer:
+    """The demonstrations; none where the method does without and nobody has collected any."""
+    path, online = task_data(config.task), config.algo.online
+    needed = online.pretrained or online.online_fraction != 1
+    if needed or config.data.path or path.exists():
+        return load_demonstrations(config, spec)
+    print(f"finetune: no {path}, and {config.algo.label} does without: raw proprioception")
+    return EpisodeBuffer(config.task.discount, config.reward, config.encoder.frame_stack)
+
+
 def online_agent(
     config: FinetuneConfig, spec: EnvSpec, demonstrations: EpisodeBuffer, start: Checkpoint | None
 ) -> Agent:
     """The agent with the options that it has online, pre-trained or fresh."""
     algo = online_config(config.algo)
     agent = build_agent(spec, algo, config.encoder, choose_device(config.device), config.seed)
-    if start is None:
+    if start is None and len(demonstrations):
         agent.normalise_proprio(*proprio_statistics(demonstrations))
-    else:
+    elif start is not None:
         check_same_shape(agent, spec, start)
         start.restore(agent)
     return agent
