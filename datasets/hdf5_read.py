@@ -57,6 +57,14 @@ def read_named_episodes(
                 yield name, episode
 
 
+def count_frames(path: str | Path, *, filter_key: str | None = None) -> int:
+    """Observations of all episodes of `read_episodes` together; reads no pixels."""
+    with open_dataset(path) as file:
+        demos = [file["data"][name] for name in demo_names(file, filter_key)]
+        cuts = [_cut(numbers(demo, "rewards", ndim=1), "next_obs" in demo) for demo in demos]
+    return sum(cut.length + 1 for cut in cuts if cut.length > 0)
+
+
 @dataclass(frozen=True)
 class _Cut:
     """How much of a demo becomes an episode, and where its last observation comes from."""
@@ -95,7 +103,7 @@ def _read_demo(demo: h5py.Group, spec: EnvSpec) -> Episode | None:
     if cut.length == 0:
         return None
     return Episode(
-        images=np.stack([_view(demo, name, spec, cut) for name in spec.cameras], axis=1),
+        images=_images(demo, spec, cut),
         proprio=_proprio(demo, spec, cut),
         actions=actions[: cut.length],
         rewards=rewards[: cut.length],
@@ -120,6 +128,14 @@ def _actions(demo: h5py.Group, width: int) -> np.ndarray:
     if largest > 1 + _ACTION_TOLERANCE:
         raise fault(demo, "actions", f"reaches {largest:g}, outside [-1, 1]; rescale the actions")
     return actions.clip(-1, 1)
+
+
+def _images(demo: h5py.Group, spec: EnvSpec, cut: _Cut) -> np.ndarray:
+    """All cameras, uint8 [cut.length + 1, V, H, W, 3]."""
+    images = np.empty((cut.length + 1, len(spec.cameras), *spec.image_size, 3), dtype=np.uint8)
+    for view, camera in enumerate(spec.cameras):
+        images[:, view] = _view(demo, camera, spec, cut)
+    return images
 
 
 def _view(demo: h5py.Group, camera: str, spec: EnvSpec, cut: _Cut) -> np.ndarray:

@@ -27,7 +27,7 @@ class Selection:
     """What to take from a file, and at which size; None means found by itself.
 
     cameras: with or without `_image`. By itself: the cameras of env_args that the file has, else
-    those of robomimic's two that it has, else every uint8 [T, H, W, 3], by name.
+    those of robomimic's two that it has, else every uint8 [T, H, W, 3], by name. [] is none.
     proprio_keys: by itself: env_args' own `proprio_keys` (files of ours), else those of robomimic's
     three that the file has, else every float [T, n], by name. [] is none.
     image_size: a side or (height, width) in pixels; by itself as stored. Other sizes are resized
@@ -69,7 +69,7 @@ def camera_key(demo: h5py.Group, camera: str) -> str:
 def _cameras(
     demo: h5py.Group, obs: h5py.Group, env_args: dict[str, Any], wanted: Sequence[str] | None
 ) -> list[str]:
-    if wanted:
+    if wanted is not None:
         return [camera_key(demo, name) for name in wanted]
     images = {key: obs[key] for key in sorted(obs) if obs[key].ndim == 4}
     for names in (camera_names(env_args), ROBOMIMIC_CAMERAS):

@@ -7,7 +7,8 @@ import numpy as np
 
 from calql_vision.agents import Agent, AgentConfig
 from calql_vision.checkpoint import Checkpoint
-from calql_vision.datasets.hdf5 import demo_names, open_dataset, read_episodes
+from calql_vision.datasets.frame_store import read_episodes_within
+from calql_vision.datasets.hdf5 import demo_names, open_dataset
 from calql_vision.datasets.returns import RewardConfig
 from calql_vision.device import choose_device
 from calql_vision.diagnosis import CheckpointDiagnosis, Diagnosis
@@ -15,7 +16,7 @@ from calql_vision.examination import Examination
 from calql_vision.results import TRAINING_STAGES
 from calql_vision.stages.scale import ScaleConfig
 from calql_vision.stages.task import TaskConfig, spec_env, task_data
-from calql_vision.stages.training import run_folder, set_threads
+from calql_vision.stages.training import DataConfig, run_folder, set_threads
 from calql_vision.types import Episode
 from calql_vision.values import has_critic
 
@@ -102,9 +103,11 @@ def diagnose(
 def read_demonstrations(data: Path, filter_key: str | None, trained: Checkpoint) -> list[Episode]:
     """The chosen demonstrations as the agent saw them in training."""
     spec = trained.spec
-    keys = trained.config["data"]["proprio_keys"] or list(spec.proprio)
+    config = DataConfig(**trained.config["data"])
+    keys = config.proprio_keys or list(spec.proprio)
     selection = {"cameras": spec.cameras, "proprio_keys": keys, "image_size": spec.image_size}
-    return list(read_episodes(data, filter_key=filter_key, **selection))
+    budget, folder = config.budget(), config.frame_store
+    return list(read_episodes_within(data, budget, folder, filter_key=filter_key, **selection))
 
 
 def held_out(data: Path, filter_key: str | None, checkpoints: dict[str, Checkpoint]) -> bool:

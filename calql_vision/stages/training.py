@@ -17,7 +17,9 @@ from tqdm import tqdm
 from calql_vision.agents import Agent, AgentConfig
 from calql_vision.checkpoint import Checkpoint
 from calql_vision.datasets.buffer import EpisodeBuffer
-from calql_vision.datasets.hdf5 import read_episodes, read_spec
+from calql_vision.datasets.byte_size import parse_bytes
+from calql_vision.datasets.frame_store import read_episodes_within
+from calql_vision.datasets.hdf5 import read_spec
 from calql_vision.datasets.returns import RewardConfig
 from calql_vision.encoders.pixels import EncoderConfig
 from calql_vision.evaluation import Evaluation, evaluate
@@ -37,6 +39,15 @@ class DataConfig:
     path: str | None = None  # null: data/<task>.hdf5
     filter_key: str | None = None  # an entry of the file's mask group; null: all demos
     proprio_keys: list[str] | None = None  # null: those of the environment
+    memory_budget: str | None = "8GiB"  # more pixels than this stay on disk; null: never
+    frame_store: str | None = None  # folder for those pixels; null: <path>.frames
+
+    def budget(self) -> int | None:
+        """`memory_budget` in bytes. Raises ValueError."""
+        try:
+            return None if self.memory_budget is None else parse_bytes(self.memory_budget)
+        except ValueError as error:
+            raise ValueError(f"data.memory_budget: {error}") from error
 
 
 @dataclass
@@ -88,7 +99,8 @@ def load_demonstrations(config: TrainingConfig, env: EnvSpec) -> EpisodeBuffer:
         if theirs != ours:
             raise ValueError(f"{path}: {name} is {theirs} but {env.name} has {ours}; check `task`")
     buffer = EpisodeBuffer(config.task.discount, config.reward, config.encoder.frame_stack)
-    for episode in read_episodes(path, **selection):
+    budget, folder = config.data.budget(), config.data.frame_store
+    for episode in read_episodes_within(path, budget, folder, **selection):
         buffer.append(episode)
     if len(buffer) == 0:
         raise ValueError(f"{path}: no transition to learn from; collect more demonstrations")
