@@ -4,7 +4,7 @@ What does not fit together still trains and then never succeeds. A finding is on
 """
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from calql_vision.types import EnvSpec, Episode, PixelEnv
 
 MODES = ("refuse", "warn")
 _SMALL_ACTIONS = 0.1  # of the range; demonstrations that never leave it were scaled by somebody
-_ODD_PIXELS = 8.0  # mean difference of bytes: light and shadow
+_SAME_PIXELS = 1.0  # mean difference of bytes: what another OpenGL makes of the same scene
+_ODD_PIXELS = 8.0  # light and shadow
 _WRONG_PIXELS = 25.0  # another picture
 _PROPRIO_TOLERANCE = 0.02  # metres, radians: of the same state
 _DISGUISES = {
@@ -35,10 +36,13 @@ class Finding:
     wrong: bool = False
 
 
-def judge(findings: Iterable[Finding], mode: str) -> None:
-    """Print every finding as a warning; ValueError for the wrong ones unless `mode` is warn."""
+def check_mode(mode: str) -> None:
     if mode not in MODES:
         raise ValueError(f"preflight={mode}: choose {' or '.join(MODES)}")
+
+
+def judge(findings: Iterable[Finding], mode: str) -> None:
+    """Print every finding as a warning; ValueError for the wrong ones unless `mode` is warn."""
     found = list(findings)
     wrong = [finding.sentence for finding in found if finding.wrong and mode == "refuse"]
     for finding in found:
@@ -147,9 +151,9 @@ def _about_images(episode: Episode, seen: np.ndarray, spec: EnvSpec, where: str)
     found = []
     for camera, stored, rendered in zip(spec.cameras, episode.images[0], seen, strict=True):
         difference = _difference(stored, rendered)
-        if difference < _ODD_PIXELS:
+        disguise = _disguise(stored, rendered) if difference > _SAME_PIXELS else None
+        if disguise is None and difference < _ODD_PIXELS:
             continue
-        disguise = _disguise(stored, rendered)
         looks = f"the stored image is {disguise}" if disguise else "another view, light or size?"
         found.append(
             Finding(
@@ -163,9 +167,7 @@ def _about_images(episode: Episode, seen: np.ndarray, spec: EnvSpec, where: str)
 
 def _disguise(stored: np.ndarray, rendered: np.ndarray) -> str | None:
     """What was done to the image, if undoing it halves the difference."""
-    differences = {
-        name: _difference(undo(stored), rendered) for name, undo in _DISGUISES.items()
-    }
+    differences = {name: _difference(undo(stored), rendered) for name, undo in _DISGUISES.items()}
     best = min(differences, key=differences.get)
     return best if differences[best] < _difference(stored, rendered) / 2 else None
 
@@ -201,16 +203,11 @@ def _close(one: float, other: float) -> bool:
 
 
 def check_demonstrations(
-    path: Path, buffer: EpisodeBuffer, rebuild: Callable[[], PixelEnv], **selection: Any
+    path: Path, buffer: EpisodeBuffer, env: PixelEnv, **selection: Any
 ) -> list[Finding]:
-    """Everything about a file of demonstrations; `rebuild` makes an environment for this alone."""
-    env = rebuild()
-    try:
-        spec = env.unwrapped.pixel_spec
-        return [
-            *compare_specs(read_spec(path, **selection), spec, str(path)),
-            *check_numbers(buffer, env, path),
-            *check_picture(path, env, **selection),
-        ]
-    finally:
-        env.close()
+    """Everything about a file of demonstrations, read into `buffer`; `env` is used up."""
+    return [
+        *compare_specs(read_spec(path, **selection), env.unwrapped.pixel_spec, str(path)),
+        *check_numbers(buffer, env, path),
+        *check_picture(path, env, **selection),
+    ]
