@@ -75,6 +75,15 @@ class EpisodeBuffer:
         """Proprioception of every stored observation, float32 [sum of T+1, P]."""
         return np.concatenate([episode.proprio for episode in self._episodes])
 
+    def all_actions(self) -> np.ndarray:
+        """Every stored action, float32 [sum of T, A]."""
+        return np.concatenate([episode.actions for episode in self._episodes])
+
+    @property
+    def longest(self) -> int:
+        """Steps of the longest episode."""
+        return max((len(episode.actions) for episode in self._episodes), default=0)
+
     def append(self, episode: Episode) -> None:
         """Take one episode in; computes its returns-to-go."""
         length = len(episode)

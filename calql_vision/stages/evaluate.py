@@ -14,9 +14,16 @@ from calql_vision.evaluation import Evaluation, summarise
 from calql_vision.policy import AgentPolicy
 from calql_vision.rollout import rollout
 from calql_vision.seeds import episode_seed
+from calql_vision.stages.preflight import (
+    Finding,
+    check_mode,
+    check_picture,
+    compare_specs,
+    judge,
+)
 from calql_vision.stages.scale import ScaleConfig
-from calql_vision.stages.task import TaskConfig, spec_env
-from calql_vision.stages.training import run_folder, set_threads
+from calql_vision.stages.task import TaskConfig, spec_env, task_data
+from calql_vision.stages.training import DataConfig, run_folder, set_threads
 from calql_vision.types import Episode, PixelEnv
 from calql_vision.video import write_video
 
@@ -36,6 +43,7 @@ class EvaluateConfig:
     device: str = "auto"  # auto, cpu or cuda
     threads: int | None = 1  # of torch on the CPU: single images do not gain from more
     output: str | None = None  # folder; null: runs/<task>/<algo>/seed<seed>/evaluate[_pretrain]
+    preflight: str = "refuse"  # a checkpoint that cannot fit the environment; or warn
 
 
 def run(config: EvaluateConfig) -> Evaluation:
@@ -43,18 +51,50 @@ def run(config: EvaluateConfig) -> Evaluation:
 
     The environment, its cameras and the preprocessing are those of the checkpoint.
     """
+    check_mode(config.preflight)
     set_threads(config.threads)
     source = config.checkpoint or run_folder(config, config.stage) / "checkpoint.pt"
     checkpoint = Checkpoint.load(Path(source))
     name = "evaluate" if config.stage == "finetune" else f"evaluate_{config.stage}"
     folder = Path(config.output) if config.output else run_folder(config, name)
     agent = checkpoint.build(choose_device(config.device))
+    preflight(checkpoint, config.preflight)
     env = spec_env(checkpoint.spec)
     try:
         policy = AgentPolicy(agent, deterministic=True)
         return _evaluate(config, env, policy, folder, str(source))
     finally:
         env.close()
+
+
+def preflight(checkpoint: Checkpoint, mode: str) -> None:
+    """The environment as it is now against the one that the agent was trained in, and against the
+    demonstrations if they still are where they were."""
+    env = spec_env(checkpoint.spec)
+    try:
+        spec = env.unwrapped.pixel_spec
+        findings = compare_specs(checkpoint.spec, spec, "the checkpoint")
+        if (spec.proprio, spec.cameras) != (checkpoint.spec.proprio, checkpoint.spec.cameras):
+            sentence = f"{spec.name} now has other cameras or proprioception than the checkpoint"
+            findings.append(Finding(sentence, wrong=True))
+        judge(findings + _pictures(checkpoint, env), mode)
+    finally:
+        env.close()
+
+
+def _pictures(checkpoint: Checkpoint, env: PixelEnv) -> list[Finding]:
+    """None where the demonstrations are gone."""
+    data, spec = DataConfig(**checkpoint.config["data"]), checkpoint.spec
+    path = Path(data.path or task_data(TaskConfig(**checkpoint.config["task"])))
+    if not path.is_file():
+        return []
+    return check_picture(
+        path,
+        env,
+        cameras=spec.cameras,
+        image_size=spec.image_size,
+        proprio_keys=data.proprio_keys or list(spec.proprio),
+    )
 
 
 def _evaluate(

@@ -22,6 +22,7 @@ from calql_vision.stages.training import (
     TrainingConfig,
     TrainingRun,
     load_demonstrations,
+    preflight,
     prepare,
     run_folder,
     sampling_generator,
@@ -44,6 +45,7 @@ def run(config: FinetuneConfig) -> dict[str, float]:
     env = task_env(config.task)
     try:
         demonstrations = find_demonstrations(config, env.unwrapped.pixel_spec)
+        preflight(config, demonstrations, start)
         agent = online_agent(config, env.unwrapped.pixel_spec, demonstrations, start)
         reference = online_reference(config, agent)
         with training_run(config, "finetune", env, agent) as training:

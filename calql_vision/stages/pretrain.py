@@ -17,6 +17,7 @@ from calql_vision.stages.training import (
     TrainingConfig,
     TrainingRun,
     load_demonstrations,
+    preflight,
     prepare,
     sampling_generator,
     training_run,
@@ -40,6 +41,7 @@ def run(config: PretrainConfig) -> dict[str, float]:
     env = task_env(config.task)
     try:
         buffer = load_demonstrations(config, env.unwrapped.pixel_spec)
+        preflight(config, buffer)
         spec = env.unwrapped.pixel_spec
         agent = build_agent(spec, config.algo, config.encoder, device, config.seed)
         agent.normalise_proprio(*proprio_statistics(buffer))

@@ -27,8 +27,14 @@ from calql_vision.learn import loose_critic
 from calql_vision.metrics import MetricsLog
 from calql_vision.policy import AgentPolicy
 from calql_vision.seeds import check_run_seed
+from calql_vision.stages.preflight import (
+    check_demonstrations,
+    check_mode,
+    compare_specs,
+    judge,
+)
 from calql_vision.stages.scale import ScaleConfig
-from calql_vision.stages.task import TaskConfig, task_data
+from calql_vision.stages.task import TaskConfig, task_data, task_env
 from calql_vision.types import EnvSpec, PixelEnv
 
 
@@ -66,11 +72,13 @@ class TrainingConfig:
     output: str | None = None  # folder; null: runs/<task>/<algo>/seed<seed>/<stage>
     overwrite: bool = False  # replace a finished run
     wandb: str | None = None  # project in Weights & Biases; null: not used
+    preflight: str = "refuse"  # data or checkpoint that cannot fit the environment; or warn
 
 
 def prepare(config: TrainingConfig) -> None:
     """What must be right, and be set, before anything else happens."""
     check_run_seed(config.seed)
+    check_mode(config.preflight)
     set_threads(config.threads)
 
 
@@ -85,14 +93,7 @@ def load_demonstrations(config: TrainingConfig, env: EnvSpec) -> EpisodeBuffer:
     Raises ValueError where the file's cameras, proprioception or actions cannot be the
     environment's.
     """
-    path = config.data.path or task_data(config.task)
-    keys = config.data.proprio_keys or list(env.proprio)
-    selection = {
-        "filter_key": config.data.filter_key,
-        "cameras": env.cameras,
-        "proprio_keys": keys,
-        "image_size": env.image_size,
-    }
+    path, selection = demonstrations_of(config, env)
     found = read_spec(path, **selection)
     for name in ("proprio_dim", "action_dim"):
         theirs, ours = getattr(found, name), getattr(env, name)
@@ -105,6 +106,33 @@ def load_demonstrations(config: TrainingConfig, env: EnvSpec) -> EpisodeBuffer:
     if len(buffer) == 0:
         raise ValueError(f"{path}: no transition to learn from; collect more demonstrations")
     return buffer
+
+
+def demonstrations_of(config: TrainingConfig, env: EnvSpec) -> tuple[Path, dict[str, Any]]:
+    """The file, and which of its demos, cameras and numbers the environment shows."""
+    selection = {
+        "filter_key": config.data.filter_key,
+        "cameras": env.cameras,
+        "proprio_keys": config.data.proprio_keys or list(env.proprio),
+        "image_size": env.image_size,
+    }
+    return Path(config.data.path or task_data(config.task)), selection
+
+
+def preflight(
+    config: TrainingConfig, buffer: EpisodeBuffer, start: Checkpoint | None = None
+) -> None:
+    """Warn of, or refuse, what does not fit together, in an environment made for this alone."""
+    env = task_env(config.task)
+    try:
+        spec = env.unwrapped.pixel_spec
+        path, selection = demonstrations_of(config, spec)
+        findings = compare_specs(start.spec, spec, "the checkpoint") if start else []
+        if len(buffer):
+            findings += check_demonstrations(path, buffer, env, **selection)
+        judge(findings, config.preflight)
+    finally:
+        env.close()
 
 
 class TrainingRun:
