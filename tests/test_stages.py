@@ -71,7 +71,7 @@ def pretrained(demonstrations, tmp_path_factory):
 # Those of other families (family/task) have tests of their own.
 @pytest.mark.parametrize("task", [task for task in choices("task") if "/" not in task])
 def test_every_task_goes_the_whole_way(task, workplace):
-    name = config("collect", f"task={task}").task.name
+    name = config("collect", f"task={task}").task.label
     collect.run(config("collect", f"task={task}", *COLLECT))
     assert (workplace / f"data/{name}.hdf5").exists()
     pretrain.run(config("pretrain", f"task={task}", *TRAIN))
