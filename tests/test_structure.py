@@ -23,6 +23,7 @@ FOLDERS = {"calql_vision.encoders": "encoders", "calql_vision.datasets": "datase
 FLOORS = [
     {"types", "seeds", "rendering", "device", "__init__"},
     {"networks", "losses", "encoders", "datasets"},
+    {"formats"},
     {"agents", "envs"},
     {"rollout", "learn", "policy", "evaluation", "checkpoint", "metrics", "video"},
     {"values", "statistics", "switch"},
