@@ -80,7 +80,6 @@ class FilmWriter:
 
         path.parent.mkdir(parents=True, exist_ok=True)
         height, width = size
-        self.path = path
         self._stream = imageio_ffmpeg.write_frames(
             str(path),
             (width, height),

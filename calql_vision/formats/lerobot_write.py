@@ -32,7 +32,9 @@ from calql_vision.formats.lerobot_statistics import aggregated, statistics
 from calql_vision.types import EnvSpec, Episode
 
 CHUNK = 1000  # files in a folder
-DATA_MEGABYTES, VIDEO_MEGABYTES = 100, 200  # a file larger than that is followed by another
+DATA_MEGABYTES, VIDEO_MEGABYTES = 100, 200  # LeRobot's bounds on the size of a file
+#: Bytes of images before they are packed, as PNG and as film, that stay well within them.
+PNG_BYTES, FILM_BYTES = 100 * 1024**2, 4 * 1024**3
 _NUMBERS = {"timestamp": "float32"} | dict.fromkeys(
     ("frame_index", "episode_index", "index", "task_index"), "int64"
 )
@@ -127,12 +129,12 @@ class LeRobotWriter:
     # Files ------------------------------------------------------------------------------------
 
     def _next_file(self) -> None:
-        """Begin the first files, or the next ones when one of the present is large."""
+        """Begin the first files, or the next ones when the present ones are full."""
         if self._table is not None:
-            data = self._root / DATA.format(**self._place())
-            sizes = [_megabytes(data) / DATA_MEGABYTES]
-            sizes += [_megabytes(film.path) / VIDEO_MEGABYTES for film in self._films]
-            if max(sizes) < 1:
+            height, width = self._spec.image_size
+            views = len(self._spec.cameras) if self._lossless else 1
+            raw = self._filmed * height * width * 3 * views
+            if raw < (PNG_BYTES if self._lossless else FILM_BYTES):
                 return
             self._close()
             self._file += 1
@@ -289,7 +291,3 @@ def _png(frame: np.ndarray) -> dict[str, Any]:
     file = io.BytesIO()
     imageio.imwrite(file, frame, extension=".png")
     return {"bytes": file.getvalue(), "path": None}
-
-
-def _megabytes(path: Path) -> float:
-    return path.stat().st_size / 1024**2

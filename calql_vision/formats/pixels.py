@@ -70,6 +70,7 @@ class Choice:
     control_hz: float | None = None
     success: str | None = None  # one of SUCCESS_RULES
     rescale_actions: bool = False  # action_range onto [-1, 1]
+    stores_last: bool = False  # whether the observation after the last action will be stored
 
     def __post_init__(self) -> None:
         if self.success not in SUCCESS_RULES:
@@ -126,8 +127,8 @@ class EpisodeBuilder:
         """The episode, cut at its first success; None if it has no whole transition.
 
         Rewards become 1 at success and 0 before. Where the source has no observation after the
-        last action, a success repeats its own, whose value nobody asks for, and an unfinished
-        episode loses its last transition.
+        last action, the one before it is repeated: nobody asks for the value after a success. An
+        unfinished episode loses its last transition instead, if what is repeated would be stored.
         """
         steps, hits = len(raw.actions), np.flatnonzero(self._marks(raw))
         success = len(hits) > 0
@@ -135,7 +136,7 @@ class EpisodeBuilder:
         images = [self._frames(raw, camera) for camera in self.spec.cameras]
         proprio = [self._vector(raw, key, width) for key, width in self.spec.proprio.items()]
         whole = all(len(array) > length for array in (*images, *proprio))
-        length -= not whole and not success
+        length -= self._choice.stores_last and not whole and not success
         if length <= 0:
             return None
         proprio = [np.zeros((length + 1, 0), dtype=np.float32), *(_cut(p, length) for p in proprio)]

@@ -1,8 +1,8 @@
 """Other people's data into a pixel file of robomimic's layout, and that file into LeRobot's."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,19 +10,20 @@ from typing import Any
 from tqdm import tqdm
 
 from calql_vision.datasets.hdf5_layout import DatasetError, camera_names, further_kwargs
-from calql_vision.datasets.hdf5_read import read_episodes, read_spec
+from calql_vision.datasets.hdf5_select import Selection
 from calql_vision.datasets.hdf5_write import EpisodeWriter, check_storage
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.envs import make_env
 from calql_vision.formats import Format, recognised
+from calql_vision.formats.hdf5 import PixelFile
 from calql_vision.formats.lerobot import is_lerobot
 from calql_vision.formats.lerobot_write import LeRobotWriter
-from calql_vision.formats.pixels import Choice, EpisodeBuilder
+from calql_vision.formats.pixels import Choice, EpisodeBuilder, PixelSource
 from calql_vision.formats.states import Recordings
 from calql_vision.stages.collect import check_output, software_versions
 from calql_vision.stages.parts import Parts, fingerprint
 from calql_vision.stages.replay import Storage, assemble, render
-from calql_vision.types import EnvSpec, Episode, PixelEnv
+from calql_vision.types import EnvSpec, PixelEnv
 
 FORMATS = ("hdf5", "lerobot")
 #: Side of the images where neither the configuration nor the source says one, by family.
@@ -166,35 +167,26 @@ def _identity(spec: EnvSpec, config: ConvertConfig) -> dict[str, Any]:
 
 
 def _take_over(found: Format, source: Path, output: Path, config: ConvertConfig) -> None:
-    spec, count, episodes = _episodes(found, source, config)
-    with _writer(output, spec, config) as writer:
-        for episode in tqdm(episodes, "convert", count, unit="episode"):
+    opened = _pixel_source(found, source, config)
+    builder = EpisodeBuilder(opened, _choice(config))
+    with _writer(output, builder.spec, config) as writer:
+        for episode in tqdm(builder, "convert", len(opened), unit="episode"):
             writer.append(episode)
 
 
-def _episodes(
-    found: Format, source: Path, config: ConvertConfig
-) -> tuple[EnvSpec, int | None, Iterator[Episode]]:
-    """The environment, the number of episodes if it is known, and they themselves."""
+def _pixel_source(found: Format, source: Path, config: ConvertConfig) -> PixelSource:
     if not found.has_states:
-        opened = found.open(source)
-        builder = EpisodeBuilder(opened, _choice(config))
-        return builder.spec, len(opened), iter(builder)
+        return found.open(source)
     if source.is_dir():
         raise DatasetError(f"{source}: holds states alone; convert it to an HDF5 file first")
-    selection = {name: getattr(config, name) for name in ("cameras", "proprio_keys", "image_size")}
-    spec = read_spec(source, **selection)
-    spec = replace(
-        spec,
-        name=config.env or spec.name,
-        control_hz=float(config.control_hz or spec.control_hz),
-        kwargs=spec.kwargs | config.env_kwargs,
-    )
-    return spec, None, read_episodes(source, **selection)
+    return PixelFile(source, Selection(config.cameras, config.proprio_keys))
 
 
 def _choice(config: ConvertConfig) -> Choice:
-    return Choice(**{name: getattr(config, name) for name in Choice.__dataclass_fields__})
+    given = asdict(config)
+    names = set(Choice.__dataclass_fields__) - {"stores_last"}
+    stores_last = config.format == "hdf5" and config.next_obs
+    return Choice(**{name: given[name] for name in names}, stores_last=stores_last)
 
 
 def _writer(
