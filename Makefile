@@ -80,7 +80,8 @@ doctor: $(READY)
 
 lock:
 	$(UV) pip compile --quiet pyproject.toml --constraint constraints.txt \
-	    --extra robosuite --extra gym --extra dev --universal --python-version 3.11 \
+	    --extra robosuite --extra gym --extra minari --extra lerobot --extra dev \
+	    --universal --python-version 3.11 \
 	    --generate-hashes --no-header --no-annotate --no-emit-index-url --output-file requirements.lock
 
 # Stages ----------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from calql_vision.agents import AGENTS
 
 CONFIGS = "calql_vision.configs"
 #: Keys below these are not ours to know: arguments of environments, options of an algorithm.
-FREE = ("task.kwargs.", "task.collect_kwargs.", "env_kwargs.", "algo.online.options.")
+FREE = ("task.kwargs.", "task.collect_kwargs.", "env_kwargs.", "rename.", "algo.online.options.")
 
 
 def register(stage: str, config_class: type) -> None:

@@ -124,6 +124,19 @@ def test_all_views_may_lie_in_one_array(episodes, tmp_path):
     np.testing.assert_array_equal(first.images[:-1], episodes[0].images[:-1])
 
 
+def test_names_can_be_those_of_an_environment(episodes, tmp_path):
+    names = {"front_image": "agentview", "arm": "robot0_eef_pos"}
+    source = save(tmp_path / "npz", episodes)
+    with pytest.raises(DatasetError, match="no front_image to rename; there are arm, front, wrist"):
+        run(source, tmp_path / "npz.hdf5", rename=names)
+    names = {"front": "agentview", "arm": "robot0_eef_pos"}
+    path = run(source, tmp_path / "npz.hdf5", rename=names, cameras=["wrist", "front"])
+    spec = read_spec(path)
+    assert (spec.cameras, spec.proprio) == (("wrist", "agentview"), {"robot0_eef_pos": 3})
+    first = next(iter(read_episodes(path)))
+    np.testing.assert_array_equal(first.images[:-1], episodes[0].images[:-1, ::-1])
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

@@ -10,24 +10,20 @@ import numpy as np
 
 from calql_vision.datasets.hdf5_layout import DatasetError, dump_env_args
 from calql_vision.datasets.whole_file import whole_folder
-from calql_vision.formats.film import CODEC, FilmWriter, pixel_format
+from calql_vision.formats.film import FilmWriter
 from calql_vision.formats.lerobot import (
-    ACTION,
     CAMERA,
     DATA,
-    DONE,
     ENV_ARGS,
     EPISODES,
     INFO,
-    REWARD,
-    STATE,
     STATS,
-    SUCCESS,
     TASKS,
     VERSION,
     VIDEO,
     parquet,
 )
+from calql_vision.formats.lerobot_frames import frame_columns, frame_features
 from calql_vision.formats.lerobot_statistics import aggregated, statistics
 from calql_vision.types import EnvSpec, Episode
 
@@ -35,9 +31,6 @@ CHUNK = 1000  # files in a folder
 DATA_MEGABYTES, VIDEO_MEGABYTES = 100, 200  # LeRobot's bounds on the size of a file
 #: Bytes of images before they are packed, as PNG and as film, that stay well within them.
 PNG_BYTES, FILM_BYTES = 100 * 1024**2, 4 * 1024**3
-_NUMBERS = {"timestamp": "float32"} | dict.fromkeys(
-    ("frame_index", "episode_index", "index", "task_index"), "int64"
-)
 
 
 class LeRobotWriter:
@@ -66,7 +59,7 @@ class LeRobotWriter:
         self._path, self._spec, self._versions = Path(path), spec, versions
         self._instruction, self._lossless = instruction, lossless
         self._fps = int(spec.control_hz)
-        self._features = _features(spec, self._fps, lossless)
+        self._features = frame_features(spec, self._fps, lossless)
         self._rows: list[dict[str, Any]] = []  # of meta/episodes
         self._statistics: list[dict[str, dict[str, Any]]] = []
         self._file = 0  # number of the files that are being written
@@ -87,7 +80,7 @@ class LeRobotWriter:
         """Store one episode as the next."""
         self._next_file()
         steps, first = len(episode), self._total()
-        columns = _columns(episode, len(self._rows), first, self._fps)
+        columns = frame_columns(episode, len(self._rows), first, self._fps)
         images = {
             f"{CAMERA}{camera}": episode.images[:-1, view]
             for view, camera in enumerate(self._spec.cameras)
@@ -231,48 +224,6 @@ _PANDAS = {
         )
     ],
 }
-
-
-def _features(spec: EnvSpec, fps: int, lossless: bool) -> dict[str, dict[str, Any]]:
-    """What a frame holds, as info.json says it."""
-    states = [f"{key}.{number}" for key, width in spec.proprio.items() for number in range(width)]
-    actions = [f"action.{number}" for number in range(spec.action_dim)]
-    features = {STATE: _feature("float32", [len(states)], states)} if states else {}
-    features |= {ACTION: _feature("float32", [spec.action_dim], actions)}
-    features |= {REWARD: _feature("float32"), DONE: _feature("bool"), SUCCESS: _feature("bool")}
-    height, width = spec.image_size
-    for camera in spec.cameras:
-        picture = _feature("video", [height, width, 3], ["height", "width", "channels"])
-        film = {"height": height, "width": width, "codec": CODEC, "fps": fps, "channels": 3}
-        film |= {"pix_fmt": pixel_format(spec.image_size), "is_depth_map": False}
-        picture["info"] = {f"video.{key}": value for key, value in film.items()}
-        picture["info"]["has_audio"] = False
-        if lossless:
-            picture = _feature("image", picture["shape"], picture["names"])
-        features[f"{CAMERA}{camera}"] = picture
-    return features | {key: _feature(kind) for key, kind in _NUMBERS.items()}
-
-
-def _feature(kind: str, shape: list[int] | None = None, names: list[str] | None = None) -> dict:
-    return {"dtype": kind, "shape": shape or [1], "names": names}
-
-
-def _columns(episode: Episode, number: int, first: int, fps: int) -> dict[str, np.ndarray]:
-    """The frames of an episode but for their images, a row each."""
-    steps = len(episode)
-    frame, last = np.arange(steps), np.arange(steps) == steps - 1
-    states = {STATE: episode.proprio[:-1]} if episode.proprio.shape[1] else {}
-    return states | {
-        ACTION: episode.actions,
-        REWARD: episode.rewards,
-        DONE: last,
-        SUCCESS: last & episode.success,
-        "timestamp": (frame / fps).astype(np.float32),
-        "frame_index": frame,
-        "episode_index": np.full(steps, number),
-        "index": first + frame,
-        "task_index": np.zeros(steps, dtype=np.int64),
-    }
 
 
 def _arrow(array: np.ndarray):

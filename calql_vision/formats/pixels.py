@@ -66,6 +66,7 @@ class Choice:
     env_kwargs: dict[str, Any] = field(default_factory=dict)
     cameras: list[str] | None = None
     proprio_keys: list[str] | None = None
+    rename: dict[str, str] = field(default_factory=dict)  # cameras and proprioception: old -> new
     image_size: int | None = None
     control_hz: float | None = None
     success: str | None = None  # one of SUCCESS_RULES
@@ -90,6 +91,10 @@ class EpisodeBuilder:
         if first is None:
             raise DatasetError(f"{source.path}: holds no episode")
         self._check_range()
+        self._check_names(first)
+        keys = choice.proprio_keys
+        self._proprio = list(first.proprio) if keys is None else keys
+        self._cameras = choice.cameras or list(first.images)
         self.spec = self._spec(first)
 
     def __iter__(self) -> Iterator[Episode]:
@@ -104,19 +109,18 @@ class EpisodeBuilder:
 
     def _spec(self, first: RawEpisode) -> EnvSpec:
         choice, facts = self._choice, self._facts
-        keys = list(first.proprio) if choice.proprio_keys is None else choice.proprio_keys
-        cameras = choice.cameras or list(first.images)
-        if not cameras:
+        if not self._cameras:
             raise DatasetError(
                 f"{self._source.path}: holds neither images (bytes [T, H, W, 3]) nor simulator "
                 "states, so there is nothing to see; record it again with images"
             )
-        size = choice.image_size or self._pick(first, first.images, cameras[0]).shape[1:3]
+        size = choice.image_size or self._pick(first, first.images, self._cameras[0]).shape[1:3]
+        widths = {key: self._pick(first, first.proprio, key).shape[-1] for key in self._proprio}
         return EnvSpec(
             name=choice.env or facts.env or f"unknown/{self._source.path.name}",
-            cameras=tuple(cameras),
+            cameras=tuple(choice.rename.get(name, name) for name in self._cameras),
             image_size=(size, size) if isinstance(size, int) else tuple(size),
-            proprio={key: self._pick(first, first.proprio, key).shape[-1] for key in keys},
+            proprio={choice.rename.get(key, key): width for key, width in widths.items()},
             action_dim=first.actions.shape[-1],
             horizon=facts.horizon,
             control_hz=float(choice.control_hz or facts.control_hz),
@@ -133,8 +137,9 @@ class EpisodeBuilder:
         steps, hits = len(raw.actions), np.flatnonzero(self._marks(raw))
         success = len(hits) > 0
         length = int(hits[0]) + 1 if success else steps
-        images = [self._frames(raw, camera) for camera in self.spec.cameras]
-        proprio = [self._vector(raw, key, width) for key, width in self.spec.proprio.items()]
+        images = [self._frames(raw, camera) for camera in self._cameras]
+        widths = self.spec.proprio.values()
+        proprio = [self._vector(raw, k, n) for k, n in zip(self._proprio, widths, strict=True)]
         whole = all(len(array) > length for array in (*images, *proprio))
         length -= self._choice.stores_last and not whole and not success
         if length <= 0:
@@ -214,6 +219,14 @@ class EpisodeBuilder:
             raise DatasetError(
                 f"{self._source.path}: actions lie between {known[0]} and {known[1]}; "
                 "set rescale_actions=true to map them onto [-1, 1]"
+            )
+
+    def _check_names(self, first: RawEpisode) -> None:
+        names = {*first.images, *first.proprio}
+        unknown = self._choice.rename.keys() - names
+        if unknown:
+            raise DatasetError(
+                f"{self._source.path}: no {listing(unknown)} to rename; there are {listing(names)}"
             )
 
     def _finite(self, raw: RawEpisode, key: str, array: np.ndarray) -> np.ndarray:

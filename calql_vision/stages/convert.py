@@ -47,6 +47,7 @@ class ConvertConfig:
     cameras: list[str] | None = None  # in order; null: those of the source, or the family's own
     image_size: int | None = None  # side of the square images, pixels; null: the source's, or 48
     proprio_keys: list[str] | None = None  # of stored observations; null: the source's own choice
+    rename: dict[str, str] = field(default_factory=dict)  # of cameras and proprioception: old: new
     success: str | None = None  # reward, termination or all tells success; null: the source's mark
     rescale_actions: bool = False  # their range, as the source states it, onto [-1, 1]
     control_hz: float | None = None  # steps per second, where the source does not say
