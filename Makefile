@@ -48,7 +48,7 @@ help:
 	@echo "                the whole matrix, a process per core, and a page per task;"
 	@echo "                after an interruption it goes on where it was"
 	@echo "make diagnose   values against returns of one run: calibration, regret"
-	@echo "make convert SOURCE=file.hdf5    images for a file that has simulator states"
+	@echo "make convert SOURCE=path         other data: a file or a folder, see README.md"
 	@echo "make doctor     is this machine ready?"
 	@echo "make clean      remove data/, runs/ and reports/"
 
@@ -117,7 +117,7 @@ $(REPORT): $(FOLDER)/evaluate/metrics.json $(FOLDER)/diagnose/diagnosis.json $(S
 	$(RUN) report task=$(TASK)
 
 convert: | $(READY)
-	@test -n "$(SOURCE)" || { echo "error: say which file: make convert SOURCE=demo.hdf5"; exit 2; }
+	@test -n "$(SOURCE)" || { echo "error: say which data: make convert SOURCE=demo.hdf5, or a folder"; exit 2; }
 	$(RUN) convert source=$(SOURCE) $(ARGS)
 
 demo: report

@@ -21,7 +21,7 @@ STAGES = {
     name: Stage(f"calql_vision.stages.{name}", f"{name.title()}Config", summary)
     for name, summary in {
         "collect": "scripted demonstrations of a task -> data/<task>.hdf5",
-        "convert": "a state-only or foreign HDF5 file -> camera images in the same layout",
+        "convert": "states or other projects' data -> a pixel file in robomimic's layout",
         "inspect": "what is in a data file: terminal page and contact sheet",
         "pretrain": "demonstrations -> an agent, offline",
         "finetune": "the agent goes on online, in the simulator",

@@ -206,21 +206,21 @@ class LeRobotWriter:
 
 
 #: LeRobot reads the tasks with pandas and finds their words in the index.
-_INDEX = "__index_level_0__"
+_INDEX = "task"
 _PANDAS = {
     "index_columns": [_INDEX],
     "column_indexes": [],
     "columns": [
         {
             "name": name,
-            "field_name": field,
+            "field_name": name,
             "pandas_type": kind,
             "numpy_type": numpy_type,
             "metadata": None,
         }
-        for name, field, kind, numpy_type in (
-            ("task_index", "task_index", "int64", "int64"),
-            (None, _INDEX, "unicode", "object"),
+        for name, kind, numpy_type in (
+            ("task_index", "int64", "int64"),
+            (_INDEX, "unicode", "object"),
         )
     ],
 }
