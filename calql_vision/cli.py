@@ -74,12 +74,13 @@ def _usage() -> str:
 
 def _run_stage(name: str, words: list[str]) -> None:
     # Imported here: `--help` and completion of stages need no hydra, and hydra takes a moment.
-    from calql_vision.configuration import check_keys, explain, register
+    from calql_vision.configuration import check_keys, explain, offer_tasks, register
 
     stage = STAGES[name]
     module = import_module(stage.module)
     config_class = getattr(module, stage.config)
     register(name, config_class)
+    offer_tasks(words)
     if {"-h", "--help"} & set(words):
         print(explain(name, config_class))
         return

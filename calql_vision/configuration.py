@@ -4,6 +4,8 @@ import ast
 import difflib
 import inspect
 from dataclasses import fields, is_dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from textwrap import dedent
 from typing import Any
 
@@ -26,6 +28,16 @@ def register(stage: str, config_class: type) -> None:
     store.store(group="schema", name=stage, node=config_class)
     for name, (_, options) in AGENTS.items():
         store.store(group="schema", name=name, node=options)
+
+
+def offer_tasks(words: list[str]) -> None:
+    """Let `task=family/name` stand for `task.name=family/name` where no YAML says more."""
+    choices = [word.partition("=")[2].split(",") for word in words if word.startswith("task=")]
+    for choice in sum(choices, []):
+        *folders, name = filter(None, choice.split("/"))
+        if folders and not (files(CONFIGS) / "task" / f"{choice}.yaml").is_file():
+            group = "/".join(["task", *folders])
+            ConfigStore.instance().store(group=group, name=name, node={"name": choice})
 
 
 def composed(stage: str, overrides: list[str]) -> DictConfig:
@@ -87,15 +99,18 @@ def explain(stage: str, config_class: type) -> str:
 
 
 def group_choices(config: Any) -> list[tuple[str, list[str]]]:
-    """The YAML files that each group of a stage offers."""
-    from importlib.resources import files
+    """The YAML files that each group of a stage offers, those in its folders included."""
+    folders = [(field.name, files(CONFIGS) / field.name) for field in fields(config)]
+    return [(name, sorted(_yaml_names(folder))) for name, folder in folders if folder.is_dir()]
 
+
+def _yaml_names(folder: Traversable, prefix: str = "") -> list[str]:
     found = []
-    for field in fields(config):
-        folder = files(CONFIGS) / field.name
-        if folder.is_dir():
-            names = [path.name for path in folder.iterdir() if path.name.endswith(".yaml")]
-            found.append((field.name, sorted(name.removesuffix(".yaml") for name in names)))
+    for path in folder.iterdir():
+        if path.is_dir():
+            found += _yaml_names(path, f"{prefix}{path.name}/")
+        elif path.name.endswith(".yaml"):
+            found.append(prefix + path.name.removesuffix(".yaml"))
     return found
 
 

@@ -33,7 +33,7 @@ FLOORS = [
     {"cli", "__main__"},
 ]
 #: Neighbours that must not know each other.
-STRANGERS = [("agents", "datasets"), ("agents", "envs"), ("envs", "datasets"), ("datasets", "envs")]
+STRANGERS = [("agents", "datasets"), ("agents", "envs"), ("datasets", "envs")]
 
 
 def sources() -> list[tuple[str, Path]]:

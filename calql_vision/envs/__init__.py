@@ -12,9 +12,10 @@ import gymnasium
 from calql_vision.envs.tabletop import TASKS as TABLETOP_TASKS
 from calql_vision.types import PixelEnv, Policy
 
-#: family -> module with `names()`, `make(task, cameras, image_size=, horizon=, **kwargs)` and,
-#: where the family has scripted experts, `expert(env, noise, seed)`.
-FAMILIES = {"tabletop": "calql_vision.envs.tabletop"}
+#: family -> module with `names()`, `knows(task)`, which may accept more than `names()` lists,
+#: `make(task, cameras, image_size=, horizon=, **kwargs)` and, where the family has scripted
+#: experts, `expert(env, noise, seed)`.
+FAMILIES = {"tabletop": "calql_vision.envs.tabletop", "robosuite": "calql_vision.envs.robosuite"}
 
 for _class in TABLETOP_TASKS.values():
     gymnasium.register(
@@ -43,7 +44,7 @@ def make_env(
     Raises ValueError for an unknown name or camera.
     """
     family, _, task = name.partition("/")
-    if family not in FAMILIES or task not in _family(family).names():
+    if family not in FAMILIES or not _family(family).knows(task):
         raise ValueError(f"unknown environment {name!r}; valid: {', '.join(env_names())}")
     size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
     return _family(family).make(task, cameras, image_size=size, horizon=horizon, **kwargs)

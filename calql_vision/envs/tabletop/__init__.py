@@ -30,6 +30,11 @@ def names() -> list[str]:
     return list(TASKS)
 
 
+def knows(task: str) -> bool:
+    """Whether `task` is one of this family."""
+    return task in TASKS
+
+
 def make(task: str, cameras: Sequence[str] | None, **kwargs: Any) -> TabletopEnv:
     """The environment of `task`; see `TabletopEnv` for the arguments."""
     tasks = import_module("calql_vision.envs.tabletop.tasks")
