@@ -14,8 +14,11 @@ from calql_vision.types import EnvSpec
 IMAGE_SUFFIX = "_image"
 #: robomimic's EnvType: what is not robosuite's is a Gymnasium environment.
 ROBOSUITE_TYPE, GYM_TYPE = 1, 2
-#: Keys of env_kwargs that an EnvSpec holds as fields of its own.
-_SPEC_KWARGS = ("camera_names", "camera_heights", "camera_widths", "horizon", "control_freq")
+#: Keys of env_kwargs that an EnvSpec holds as fields of its own. robosuite's collection script
+#: repeats the name there, and robomimic's conversion keeps it.
+_SPEC_KWARGS = (
+    "env_name", "camera_names", "camera_heights", "camera_widths", "horizon", "control_freq",
+)  # fmt: skip
 _ROBOSUITE = "robosuite/"
 #: Arguments of the family robosuite that are not robosuite's.
 _NOT_ROBOSUITES = ("pretty", "proprio_keys")

@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from calql_vision.datasets.hdf5_layout import DatasetError, camera_names, further_kwargs
+from calql_vision.datasets.hdf5_layout import DatasetError, camera_names, environment
 from calql_vision.datasets.hdf5_select import Selection
 from calql_vision.datasets.hdf5_write import EpisodeWriter, check_storage
 from calql_vision.datasets.whole_file import whole_file
@@ -130,7 +130,8 @@ def _render(recordings: Recordings, output: Path, config: ConvertConfig) -> None
 
 def _environment(env_args: dict[str, Any], config: ConvertConfig) -> Callable[[], PixelEnv]:
     """What builds the environment of env_args, seen as the configuration wants it."""
-    name, kwargs = config.env or env_args["env_name"], env_args["env_kwargs"]
+    (name, further), kwargs = environment(env_args), env_args["env_kwargs"]
+    name = config.env or name
     size = _SIZES.get(name.partition("/")[0], _SIZE)
     stored_size = (kwargs.get("camera_heights", size), kwargs.get("camera_widths", size))
     return partial(
@@ -139,7 +140,7 @@ def _environment(env_args: dict[str, Any], config: ConvertConfig) -> Callable[[]
         cameras=config.cameras or camera_names(env_args) or None,
         image_size=config.image_size or stored_size,
         horizon=kwargs.get("horizon"),
-        **further_kwargs(env_args) | config.env_kwargs,
+        **further | config.env_kwargs,
     )
 
 

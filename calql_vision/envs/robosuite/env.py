@@ -146,6 +146,11 @@ class RobosuiteEnv(gymnasium.Env):
         self.simulation.set_state(state)
         return self._observe()
 
+    def is_success(self) -> bool:
+        """Whether the task is solved in the present state, also one that was restored."""
+        self.simulation.update_contacts()
+        return self.simulation.is_success()
+
     def model_xml(self) -> str:
         """The simulator's model as it stands, MJCF."""
         return self.simulation.model_xml()

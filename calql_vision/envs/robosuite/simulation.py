@@ -157,6 +157,10 @@ class Simulation:
         mujoco.mj_kinematics(self.model, self.data)
         mujoco.mj_camlight(self.model, self.data)
 
+    def update_contacts(self) -> None:
+        """For a restored state: some tasks ask what touches what. The warm start stays as it is."""
+        mujoco.mj_collision(self.model, self.data)
+
     # What the controllers remember: everything else they compute anew at every step.
 
     @property
