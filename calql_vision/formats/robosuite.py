@@ -9,7 +9,7 @@ files hold pickled objects, which can run code as they are read: take folders of
 Source: robosuite/wrappers/data_collection_wrapper.py of robosuite 1.5.2.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,11 @@ class RobosuiteFolder:
     """The episodes of a folder by their time, called demo_0, demo_1, ... Raises DatasetError."""
 
     path: Path
-    env_kwargs: dict[str, Any] = field(default_factory=dict)
 
     def env_args(self) -> dict[str, Any]:
         """The folder names the environment, not its robot or controller."""
         first = self._chunks(self._episodes()[0])[0]
-        return {"env_name": f"robosuite/{first['env']}", "env_kwargs": self.env_kwargs}
+        return {"env_name": f"robosuite/{first['env']}", "env_kwargs": {}}
 
     def names(self) -> list[str]:
         return [f"demo_{number}" for number in range(len(self._episodes()))]
