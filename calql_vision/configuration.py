@@ -32,9 +32,9 @@ def register(stage: str, config_class: type) -> None:
 
 def offer_tasks(words: list[str]) -> None:
     """Let `task=family/name` stand for `task.name=family/name` where no YAML says more."""
-    choices = [word.partition("=")[2].split(",") for word in words if word.startswith("task=")]
-    for choice in sum(choices, []):
-        *folders, name = filter(None, choice.split("/"))
+    values = [word.partition("=")[2] for word in words if word.startswith("task=")]
+    for choice in ",".join(values).split(","):
+        *folders, name = [part for part in choice.split("/") if part] or [""]
         if folders and not (files(CONFIGS) / "task" / f"{choice}.yaml").is_file():
             group = "/".join(["task", *folders])
             ConfigStore.instance().store(group=group, name=name, node={"name": choice})

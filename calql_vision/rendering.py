@@ -87,12 +87,13 @@ def _settings(backend: str, environ: MutableMapping[str, str]) -> dict[str, str]
     return {"MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend.lower()}
 
 
+@functools.cache
 def load_mujoco() -> ModuleType:
     """MuJoCo with a GL backend that renders offscreen.
 
     Raises RuntimeError where nothing renders, or where the user's MUJOCO_GL cannot be loaded.
     """
-    came_early = "mujoco" in sys.modules and not os.environ.get("MUJOCO_GL")
+    came_early = "mujoco" in sys.modules  # robosuite sets MUJOCO_GL, but after importing MuJoCo
     backend = choose_backend()
     try:
         import mujoco

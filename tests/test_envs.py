@@ -16,7 +16,7 @@ from calql_vision.types import EnvSpec
 
 #: name -> arguments that keep a test short
 ROWS = {f"tabletop/{task}": {} for task in TASKS} | {
-    "robosuite/Lift": {"image_size": 24, "horizon": 60}
+    "robosuite/Lift": {"image_size": 24, "cameras": ["robot0_eye_in_hand"], "horizon": 45}
 }
 LISTED = {f"tabletop/{task}" for task in TASKS} | {f"robosuite/{task}" for task in ROBOSUITE_TASKS}
 EPISODES = 5
@@ -256,7 +256,7 @@ def test_the_expert_repeats_from_its_seed_and_differs_with_another(env):
 
 def test_the_expert_with_its_default_noise_succeeds_sometimes(env):
     expert = make_expert(env, seed=0)
-    successes = [rollout(env, expert, seed=seed).success for seed in range(4 * EPISODES)]
+    successes = [rollout(env, expert, seed=seed).success for seed in range(2 * EPISODES)]
     assert 0 < sum(successes) < len(successes)
 
 

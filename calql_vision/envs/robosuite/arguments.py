@@ -67,7 +67,7 @@ def _arm(flat: dict[str, Any]) -> dict[str, Any]:
     arm = {_RENAMED.get(name, name): value for name, value in flat.items()}
     delta = arm.pop("control_delta", True)
     new = {"input_type": "delta" if delta else "absolute", "input_ref_frame": "world"}
-    return arm | new | {"gripper": {"type": "GRIP"}}
+    return {"interpolation": None} | arm | new | {"gripper": {"type": "GRIP"}}
 
 
 def _minor(version: str) -> tuple[int, ...]:

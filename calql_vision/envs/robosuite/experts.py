@@ -17,10 +17,15 @@ GAIN = 2.0  # the controller gets about a third of the way that it is told in on
 Plan = tuple[np.ndarray, float, float]
 
 
+def up(amount: float) -> np.ndarray:
+    """A vector along the vertical, [3]."""
+    return np.array([0.0, 0.0, amount])
+
+
 class RobosuiteExpert(Expert):
     """A waypoint, a turn and a grip per step; the fingers point down.
 
-    Raises ValueError for another controller than OSC_POSE.
+    Raises ValueError for another controller than OSC_POSE, or a gripper without two fingers.
     """
 
     env: RobosuiteEnv
@@ -30,6 +35,9 @@ class RobosuiteExpert(Expert):
         self._controller = robot.composite_controller_config["body_parts"][robot.arms[0]]
         if self._controller["type"] != "OSC_POSE":
             raise ValueError(f"the expert needs OSC_POSE, not {self._controller['type']}")
+        fingers = len(robot.get_gripper_joint_positions())
+        if fingers != 2:
+            raise ValueError(f"the expert needs two fingers; the gripper has {fingers} joints")
         super().__init__(env, noise, seed)
 
     @abstractmethod
@@ -38,8 +46,8 @@ class RobosuiteExpert(Expert):
 
     def intend(self) -> np.ndarray:
         waypoint, turn, grip = self.plan()
-        tilt = np.cross(self.frame[:, 2], (0, 0, -1))
-        motion = np.concatenate([waypoint - self.hand, tilt + (0, 0, turn)])
+        tilt = np.cross(self.frame[:, 2], up(-1))
+        motion = np.concatenate([waypoint - self.hand, tilt + up(turn)])
         return np.append(GAIN * motion / self._controller["output_max"], grip)
 
     @property
@@ -62,7 +70,7 @@ class RobosuiteExpert(Expert):
         return self.env.simulation.data.body(body).xpos
 
     def turn_to(self, body: str) -> float:
-        """How far to turn, so that the fingers meet a cube's faces: at most an eighth of a circle."""
+        """How far to turn, at most 45 degrees, so that the fingers meet a cube's faces."""
         side = self.env.simulation.data.body(body).xmat.reshape(3, 3)[:, 0]
         mine = self.frame[:, 0]
         angle = np.arctan2(side[1], side[0]) - np.arctan2(mine[1], mine[0])
@@ -90,7 +98,7 @@ class GraspExpert(RobosuiteExpert):
         aside = float(np.linalg.norm((self.hand - grasp)[:2]))
         turn = self.turn_to(self.thing) if self.turns else 0.0
         if aside > 0.02 and self.hand[2] > grasp[2] + 0.02:
-            return grasp + (0, 0, min(self.hover, 4 * aside)), turn, OPEN
+            return grasp + up(min(self.hover, 4 * aside)), turn, OPEN
         near = aside < 0.02 and self.hand[2] < grasp[2] + 0.012
         return grasp, turn, CLOSE if near else OPEN
 
@@ -113,7 +121,7 @@ class LiftExpert(GraspExpert):
     thing, width = "cube_main", 0.042
 
     def carry(self) -> Plan:
-        return self.hand + (0, 0, 0.1), 0.0, CLOSE
+        return self.hand + up(0.1), 0.0, CLOSE
 
 
 class PlaceExpert(GraspExpert):
@@ -127,7 +135,7 @@ class PlaceExpert(GraspExpert):
         self._placed = self._placed or (self.holds() and self.is_there())
         if self._placed:
             let_go = self.opening > self.width + 0.01
-            return self.hand + (0, 0, 0.1 if let_go else 0.0), 0.0, OPEN
+            return self.hand + up(0.1 if let_go else 0.0), 0.0, OPEN
         return super().plan()
 
     @abstractmethod
@@ -138,7 +146,7 @@ class PlaceExpert(GraspExpert):
 class StackExpert(PlaceExpert):
     """Puts the red cube on the green one."""
 
-    default_noise = 0.4
+    default_noise = 0.5
     thing, width = "cubeA_main", 0.042
     rest = 0.045  # between the centres of the cubes, one upon the other
 
@@ -158,7 +166,7 @@ class StackExpert(PlaceExpert):
 class CanExpert(PlaceExpert):
     """Drops the can into its bin."""
 
-    default_noise = 0.4
+    default_noise = 0.5
     thing, width, turns = "Can_main", 0.055, False
     clear = 0.14  # above the bins' bottom, metres: over their walls
 
@@ -166,7 +174,7 @@ class CanExpert(PlaceExpert):
         return bool(np.abs(self.position(self.thing) - self.bin_place)[:2].max() < 0.05)
 
     def carry(self) -> Plan:
-        way = self.bin_place + (0, 0, self.clear) - self.position(self.thing)
+        way = self.bin_place + up(self.clear) - self.position(self.thing)
         if way[2] > 0.03:
             way[:2] = 0
         return self.hand + way, 0.0, CLOSE

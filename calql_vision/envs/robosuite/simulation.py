@@ -191,7 +191,7 @@ class Simulation:
             return
         try:
             self._load(xml)
-        except (ValueError, KeyError, ElementTree.ParseError) as error:
+        except (ValueError, KeyError, AttributeError, ElementTree.ParseError) as error:
             self._load(self._own_xml)
             raise ValueError(
                 f"the model does not fit {type(self.env).__name__} of robosuite "
