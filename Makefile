@@ -50,7 +50,7 @@ help:
 	@echo "                the whole matrix, a process per core, a page per task and one of all;"
 	@echo "                after an interruption it goes on where it was"
 	@echo "make diagnose   values against returns of one run: calibration, regret"
-	@echo "make convert SOURCE=file.hdf5    images for a file that has simulator states"
+	@echo "make convert SOURCE=path         other data: a file or a folder, see README.md"
 	@echo "make doctor     is this machine ready?"
 	@echo "make clean      remove data/, runs/ and reports/"
 
@@ -82,7 +82,8 @@ doctor: $(READY)
 
 lock:
 	$(UV) pip compile --quiet pyproject.toml --constraint constraints.txt \
-	    --extra robosuite --extra gym --extra dev --universal --python-version 3.11 \
+	    --extra robosuite --extra gym --extra minari --extra lerobot --extra dev \
+	    --universal --python-version 3.11 \
 	    --generate-hashes --no-header --no-annotate --no-emit-index-url --output-file requirements.lock
 
 # Stages ----------------------------------------------------------------------------------------
@@ -122,7 +123,7 @@ $(REPORT): $(FOLDER)/evaluate/metrics.json $(FOLDER)/diagnose/diagnosis.json $(S
 	$(RUN) report task=$(TASK)
 
 convert: | $(READY)
-	@test -n "$(SOURCE)" || { echo "error: say which file: make convert SOURCE=demo.hdf5"; exit 2; }
+	@test -n "$(SOURCE)" || { echo "error: say which data: make convert SOURCE=demo.hdf5, or a folder"; exit 2; }
 	$(RUN) convert source=$(SOURCE) $(ARGS)
 
 demo: report

@@ -21,7 +21,7 @@ STAGES = {
     name: Stage(f"calql_vision.stages.{name}", f"{name.title()}Config", summary)
     for name, summary in {
         "collect": "scripted demonstrations of a task -> data/<task>.hdf5",
-        "convert": "a state-only or foreign HDF5 file -> camera images in the same layout",
+        "convert": "states or other projects' data -> a pixel file in robomimic's layout",
         "inspect": "what is in a data file: terminal page and contact sheet",
         "pretrain": "demonstrations -> an agent, offline",
         "finetune": "the agent goes on online, in the simulator",
@@ -75,12 +75,13 @@ def _usage() -> str:
 
 def _run_stage(name: str, words: list[str]) -> None:
     # Imported here: `--help` and completion of stages need no hydra, and hydra takes a moment.
-    from calql_vision.configuration import check_keys, explain, register
+    from calql_vision.configuration import check_keys, explain, offer_tasks, register
 
     stage = STAGES[name]
     module = import_module(stage.module)
     config_class = getattr(module, stage.config)
     register(name, config_class)
+    offer_tasks(words)
     if {"-h", "--help"} & set(words):
         print(explain(name, config_class))
         return

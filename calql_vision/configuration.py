@@ -3,8 +3,8 @@
 import ast
 import difflib
 import inspect
-from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from importlib.resources import files
 from importlib.resources.abc import Traversable
 from textwrap import dedent
 from typing import Any
@@ -19,7 +19,7 @@ from calql_vision.agents import AGENTS
 
 CONFIGS = "calql_vision.configs"
 #: Keys below these are not ours to know: arguments of environments, options of an algorithm.
-FREE = ("task.kwargs.", "task.collect_kwargs.", "algo.online.options.")
+FREE = ("task.kwargs.", "task.collect_kwargs.", "env_kwargs.", "rename.", "algo.online.options.")
 
 
 def register(stage: str, config_class: type) -> None:
@@ -28,6 +28,16 @@ def register(stage: str, config_class: type) -> None:
     store.store(group="schema", name=stage, node=config_class)
     for name, (_, options) in AGENTS.items():
         store.store(group="schema", name=name, node=options)
+
+
+def offer_tasks(words: list[str]) -> None:
+    """Let `task=family/name` stand for `task.name=family/name` where no YAML says more."""
+    values = [word.partition("=")[2] for word in words if word.startswith("task=")]
+    for choice in ",".join(values).split(","):
+        *folders, name = [part for part in choice.split("/") if part] or [""]
+        if folders and not (files(CONFIGS) / "task" / f"{choice}.yaml").is_file():
+            group = "/".join(["task", *folders])
+            ConfigStore.instance().store(group=group, name=name, node={"name": choice})
 
 
 def composed(stage: str, overrides: list[str]) -> DictConfig:
@@ -89,24 +99,19 @@ def explain(stage: str, config_class: type) -> str:
 
 
 def group_choices(config: Any) -> list[tuple[str, list[str]]]:
-    """The YAML files that each group of a stage offers."""
-    from importlib.resources import files
+    """The YAML files that each group of a stage offers, those in its folders included."""
+    folders = [(field.name, files(CONFIGS) / field.name) for field in fields(config)]
+    return [(name, sorted(_yaml_names(folder))) for name, folder in folders if folder.is_dir()]
 
+
+def _yaml_names(folder: Traversable, prefix: str = "") -> list[str]:
     found = []
-    for field in fields(config):
-        folder = files(CONFIGS) / field.name
-        if folder.is_dir():
-            found.append((field.name, sorted(_choices(folder))))
-    return found
-
-
-def _choices(folder: Traversable, prefix: str = "") -> Iterator[str]:
-    """Names of the YAML files in a folder and below, without their endings."""
     for path in folder.iterdir():
         if path.is_dir():
-            yield from _choices(path, f"{prefix}{path.name}/")
+            found += _yaml_names(path, f"{prefix}{path.name}/")
         elif path.name.endswith(".yaml"):
-            yield prefix + path.name.removesuffix(".yaml")
+            found.append(prefix + path.name.removesuffix(".yaml"))
+    return found
 
 
 def _rows(config: Any, prefix: str = "") -> list[tuple[str, str, str]]:

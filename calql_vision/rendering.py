@@ -87,12 +87,13 @@ def _settings(backend: str, environ: MutableMapping[str, str]) -> dict[str, str]
     return {"MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend.lower()}
 
 
+@functools.cache
 def load_mujoco() -> ModuleType:
     """MuJoCo with a GL backend that renders offscreen.
 
     Raises RuntimeError where nothing renders, or where the user's MUJOCO_GL cannot be loaded.
     """
-    came_early = "mujoco" in sys.modules and not os.environ.get("MUJOCO_GL")
+    came_early = "mujoco" in sys.modules  # robosuite sets MUJOCO_GL, but after importing MuJoCo
     backend = choose_backend()
     try:
         import mujoco
@@ -114,9 +115,12 @@ def _choose_again() -> None:
 class Cameras:
     """An offscreen renderer of some of a model's cameras, or of free ones, all of one size.
 
-    Plain by default, which is many times faster in software: no shadows, no multisampling. With
-    `pretty` the same scene gets both. Close it when done; a forgotten one closes at exit,
-    before EGL is torn down.
+    Plain by default, which is many times faster in software: no shadows, no reflections, no
+    multisampling. With `pretty` the same scene gets MuJoCo's own of them. `hidden_groups` are
+    groups of geoms that are not drawn; with `cull`, those out of a camera's sight are left out
+    first, which pays for large meshes and changes no pixel (`pretty` ignores it: what is out of
+    sight may cast a shadow). Close it when done; a forgotten one closes at exit, before EGL is
+    torn down.
     """
 
     def __init__(
@@ -125,31 +129,55 @@ class Cameras:
         cameras: Sequence[str | mujoco.MjvCamera],
         size: tuple[int, int],
         pretty: bool = False,
+        hidden_groups: Sequence[int] = (),
+        cull: bool = False,
     ) -> None:
         from mujoco import MjvOption, Renderer, mjtRndFlag
 
         height, width = size
         visual = model.vis
-        visual.quality.shadowsize, visual.quality.offsamples = (4096, 8) if pretty else (0, 0)
+        visual.quality.shadowsize, visual.quality.offsamples = (4096, 4) if pretty else (0, 0)
         visual.global_.offheight, visual.global_.offwidth = height, width
         self._cameras = [model.camera(c).id if isinstance(c, str) else c for c in cameras]
         self._renderer = Renderer(model, height, width)
         _OPEN.add(self)
         _close_all_at_exit()
         self._options = MjvOption()
+        self._options.geomgroup[[*hidden_groups, _OUT_OF_SIGHT]] = 0
+        self._model, self._cull = model, cull and not pretty
         flags = self._renderer.scene.flags
-        flags[mjtRndFlag.mjRND_SHADOW] = pretty
-        for flag in (mjtRndFlag.mjRND_REFLECTION, mjtRndFlag.mjRND_HAZE):
-            flags[flag] = False
+        for flag in (mjtRndFlag.mjRND_SHADOW, mjtRndFlag.mjRND_REFLECTION):
+            flags[flag] = pretty
+        flags[mjtRndFlag.mjRND_HAZE] = False
 
     def render(self, data: mujoco.MjData) -> np.ndarray:
         """Uint8 [V, H, W, 3], upright, a new array. Needs kinematics that are up to date."""
         shape = (len(self._cameras), self._renderer.height, self._renderer.width, 3)
         images = np.empty(shape, dtype=np.uint8)
         for camera, image in zip(self._cameras, images, strict=True):
-            self._renderer.update_scene(data, camera, self._options)
+            self._update_scene(data, camera)
             self._renderer.render(out=image)
         return images
+
+    def _update_scene(self, data: mujoco.MjData, camera: int | mujoco.MjvCamera) -> None:
+        groups = self._model.geom_group.copy()
+        if self._cull and isinstance(camera, int):
+            self._model.geom_group[~self._in_sight(data, camera)] = _OUT_OF_SIGHT
+        self._renderer.update_scene(data, camera, self._options)
+        self._model.geom_group[:] = groups
+
+    def _in_sight(self, data: mujoco.MjData, camera: int) -> np.ndarray:
+        """Whose bounding sphere reaches into the pyramid that the camera sees, bool [geoms]."""
+        model, renderer = self._model, self._renderer
+        frame = data.cam_xmat[camera].reshape(3, 3)  # right, up, backwards
+        centres = (data.geom_xpos - data.cam_xpos[camera]) @ frame
+        ahead, slope = -centres[:, 2], np.tan(np.deg2rad(model.cam_fovy[camera]) / 2)
+        radius = np.where(model.geom_rbound > 0, model.geom_rbound, np.inf)  # 0: a plane
+        seen = ahead > -radius
+        for axis, reach in ((0, slope * renderer.width / renderer.height), (1, slope)):
+            beyond = np.abs(centres[:, axis]) - reach * ahead
+            seen &= beyond < radius * np.hypot(1, reach)
+        return seen
 
     def close(self) -> None:
         """Free the GL context; again is harmless."""
@@ -157,6 +185,7 @@ class Cameras:
         _OPEN.discard(self)
 
 
+_OUT_OF_SIGHT = 5  # a group of geoms that nothing uses
 _OPEN: weakref.WeakSet[Cameras] = weakref.WeakSet()
 
 

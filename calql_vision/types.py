@@ -145,6 +145,9 @@ class PixelEnv(Protocol):
     def set_state(self, state: np.ndarray) -> EnvObservation:
         """Restore `get_state`'s state and render it."""
 
+    def is_success(self) -> bool:
+        """Whether the goal is reached in the present state."""
+
     def model_xml(self) -> str:
         """The simulator's model as text, to be stored beside the states."""
 

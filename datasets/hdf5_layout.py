@@ -12,10 +12,16 @@ import h5py
 from calql_vision.types import EnvSpec
 
 IMAGE_SUFFIX = "_image"
-#: robomimic's EnvType.GYM_TYPE: ours are Gymnasium environments.
-GYM_TYPE = 2
-#: Keys of env_kwargs that an EnvSpec holds as fields of its own.
-_SPEC_KWARGS = ("camera_names", "camera_heights", "camera_widths", "horizon", "control_freq")
+#: robomimic's EnvType: what is not robosuite's is a Gymnasium environment.
+ROBOSUITE_TYPE, GYM_TYPE = 1, 2
+#: Keys of env_kwargs that an EnvSpec holds as fields of its own. robosuite's collection script
+#: repeats the name there, and robomimic's conversion keeps it.
+_SPEC_KWARGS = (
+    "env_name", "camera_names", "camera_heights", "camera_widths", "horizon", "control_freq",
+)  # fmt: skip
+_ROBOSUITE = "robosuite/"
+#: Arguments of the family robosuite that are not robosuite's.
+_NOT_ROBOSUITES = ("pretty", "proprio_keys")
 
 
 class DatasetError(ValueError):
@@ -91,27 +97,45 @@ def listing(names) -> str:
 
 
 def dump_env_args(spec: EnvSpec, versions: dict[str, str]) -> str:
-    """The `env_args` JSON from which `env_spec` rebuilds `spec`."""
+    """The `env_args` JSON from which `env_spec` rebuilds `spec`.
+
+    A robosuite environment is written as robomimic writes it, so that robomimic can rebuild it:
+    robosuite's own name, version and arguments; ours stand beside them.
+    """
     height, width = spec.image_size
-    return json.dumps(
-        {
-            "env_name": spec.name,
-            "env_version": ", ".join(f"{name} {version}" for name, version in versions.items()),
-            "type": GYM_TYPE,
-            "env_type": GYM_TYPE,
-            "env_kwargs": {
-                "camera_names": list(spec.cameras),
-                "camera_heights": height,
-                "camera_widths": width,
-                "horizon": spec.horizon,
-                "control_freq": spec.control_hz,
-                **spec.kwargs,
-            },
-            # Not robomimic's: the order in which the policy sees them is no property of HDF5.
-            "proprio_keys": list(spec.proprio),
-        },
-        indent=4,
-    )
+    software = ", ".join(f"{name} {version}" for name, version in versions.items())
+    shared = {
+        "camera_names": list(spec.cameras),
+        "camera_heights": height,
+        "camera_widths": width,
+        "horizon": spec.horizon,
+        "control_freq": spec.control_hz,
+    }
+    env_args = {
+        "env_name": spec.name,
+        "env_version": software,
+        "type": GYM_TYPE,
+        "env_type": GYM_TYPE,
+        "env_kwargs": shared | spec.kwargs,
+        # Not robomimic's: the order in which the policy sees them is no property of HDF5.
+        "proprio_keys": list(spec.proprio),
+    }
+    if spec.name.startswith(_ROBOSUITE):
+        env_args |= _robosuite_env_args(spec, shared) | {"software": software}
+    return json.dumps(env_args, indent=4)
+
+
+def _robosuite_env_args(spec: EnvSpec, shared: dict[str, Any]) -> dict[str, Any]:
+    ours = {name: value for name, value in spec.kwargs.items() if name in _NOT_ROBOSUITES}
+    theirs = {name: value for name, value in spec.kwargs.items() if name not in ours}
+    return {
+        "env_name": spec.name.removeprefix(_ROBOSUITE),
+        "env_version": theirs.pop("env_version", None),
+        "type": ROBOSUITE_TYPE,
+        "env_type": ROBOSUITE_TYPE,
+        "env_kwargs": shared | theirs,
+        "calql_vision": ours,
+    }
 
 
 def read_env_args(file: h5py.File) -> dict[str, Any]:
@@ -152,20 +176,38 @@ def env_spec(
 
     Where env_args is silent, the horizon is the `longest` demo and control_hz is 0 (unknown).
     """
+    name, further = environment(env_args)
     kwargs = env_args["env_kwargs"]
     return EnvSpec(
-        name=env_args["env_name"],
+        name=name,
         cameras=cameras,
         image_size=image_size,
         proprio=proprio,
         action_dim=action_dim,
         horizon=int(kwargs.get("horizon") or longest),
         control_hz=float(kwargs.get("control_freq") or 0),
-        kwargs=further_kwargs(env_args),
+        kwargs=further,
     )
+
+
+def environment(env_args: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """What make_env takes: the name "family/task", and the arguments that no EnvSpec has as fields.
+
+    robosuite's are told by robomimic's `type` (or `env_type`). They keep the control frequency,
+    which changes the episode, and the version, because other versions take other arguments.
+    """
+    kwargs = env_args["env_kwargs"]
+    further = {name: value for name, value in kwargs.items() if name not in _SPEC_KWARGS}
+    if env_args.get("type", env_args.get("env_type")) != ROBOSUITE_TYPE:
+        return env_args["env_name"], further
+    stated = {
+        "control_freq": kwargs.get("control_freq"),
+        "env_version": env_args.get("env_version"),
+    }
+    further |= {name: value for name, value in stated.items() if value is not None}
+    return _ROBOSUITE + env_args["env_name"], further | env_args.get("calql_vision", {})
 
 
 def further_kwargs(env_args: dict[str, Any]) -> dict[str, Any]:
     """The env_kwargs that are no fields of an EnvSpec."""
-    kwargs = env_args["env_kwargs"]
-    return {name: value for name, value in kwargs.items() if name not in _SPEC_KWARGS}
+    return environment(env_args)[1]

@@ -152,10 +152,11 @@ def _view(demo: h5py.Group, camera: str, spec: EnvSpec, cut: _Cut) -> np.ndarray
             f"obs/{key}",
             f"is {frames.dtype} {frames.shape}, not uint8 [T, H, W, 3]; store it again",
         )
-    return _resized(_observations(demo, key, frames, cut), spec.image_size)
+    return resized(_observations(demo, key, frames, cut), spec.image_size)
 
 
-def _resized(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resized(frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """uint8 [T, H, W, 3] at another (height, width), bilinear with antialiasing."""
     if frames.shape[1:3] == size:
         return frames
     # What torchvision's resize does inside; importing torchvision takes as long as torch itself.

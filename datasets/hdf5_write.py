@@ -85,9 +85,14 @@ class EpisodeWriter:
         if not self._lengths:
             raise DatasetError(f"{self._path}: no episode was appended, so no file is written")
         self._data.attrs["total"] = sum(self._lengths)
-        valid = _valid_demos(len(self._lengths))
-        _write_mask(self._data.file, "train", ~valid)
-        _write_mask(self._data.file, "valid", valid)
+        write_split(self._data.file, len(self._lengths))
+
+
+def write_split(file: h5py.File, demos: int) -> None:
+    """`mask/train` and `mask/valid` of demo_0 to demo_<demos - 1>."""
+    valid = _valid_demos(demos)
+    _write_mask(file, "train", ~valid)
+    _write_mask(file, "valid", valid)
 
 
 def check_storage(compression: str | None, done_mode: int) -> None:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from calql_vision.cli import STAGES
-from calql_vision.configuration import field_comments
+from calql_vision.configuration import composed, field_comments, offer_tasks, register
 from calql_vision.stages.finetune import FinetuneConfig
 
 
@@ -60,6 +60,14 @@ def test_bad_input_ends_in_a_sentence_and_a_failure(words, problem, tmp_path):
     assert problem in run.stderr
     assert "Traceback" not in run.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_task_of_a_family_needs_no_yaml_but_obeys_the_one_it_has():
+    register("finetune", FinetuneConfig)
+    offer_tasks(["scale=smoke", "task=robosuite/NutAssembly,robosuite//data/a.hdf5,robosuite/Lift"])
+    for name, image_size in (("NutAssembly", 48), ("/data/a.hdf5", 48), ("Lift", 84)):
+        task = composed("finetune", [f"task=robosuite/{name}"]).task
+        assert (task.name, task.image_size) == (f"robosuite/{name}", image_size)
 
 
 def test_multirun_collects_every_combination(tmp_path):

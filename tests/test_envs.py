@@ -1,24 +1,30 @@
-"""Laws of every tabletop environment and its expert."""
+"""Laws of every environment and its expert, whatever the family."""
 
 import warnings
+from dataclasses import replace
 
-import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
 from calql_vision.envs import env_names, make_env, make_expert
+from calql_vision.envs.robosuite import TASKS as ROBOSUITE_TASKS
 from calql_vision.envs.tabletop import TASKS
 from calql_vision.rollout import rollout
+from calql_vision.stages.task import spec_env
 from calql_vision.types import EnvSpec
 
-NAMES = [f"tabletop/{task}" for task in TASKS]
+#: name -> arguments that keep a test short
+ROWS = {f"tabletop/{task}": {} for task in TASKS} | {
+    "robosuite/Lift": {"image_size": 24, "cameras": ["robot0_eye_in_hand"], "horizon": 45}
+}
+LISTED = {f"tabletop/{task}" for task in TASKS} | {f"robosuite/{task}" for task in ROBOSUITE_TASKS}
 EPISODES = 5
 
 
-@pytest.fixture(params=NAMES, scope="module")
+@pytest.fixture(params=ROWS, scope="module")
 def env(request):
-    env = make_env(request.param)
+    env = make_env(request.param, **ROWS[request.param])
     yield env
     env.close()
 
@@ -31,14 +37,14 @@ def lift():
 
 
 class RandomPolicy:
-    def __init__(self, seed=0):
-        self.random = np.random.default_rng(seed)
+    def __init__(self, env, seed=0):
+        self.random, self.width = np.random.default_rng(seed), env.pixel_spec.action_dim
 
     def reset(self):
         pass
 
     def act(self, observation):
-        return self.random.uniform(-1, 1, 4).astype(np.float32)
+        return self.random.uniform(-1, 1, self.width).astype(np.float32)
 
 
 def assert_same(a, b):
@@ -52,17 +58,15 @@ def assert_same_episode(a, b):
         np.testing.assert_array_equal(getattr(a, field), getattr(b, field))
 
 
-@pytest.mark.parametrize("class_name", TASKS.values())
-def test_a_registered_id_passes_gymnasiums_checker_without_warnings(class_name):
-    env = gymnasium.make(f"calql_vision.envs:calql_vision/{class_name}-v0")
+def test_it_passes_gymnasiums_checker_without_warnings(env):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(env.unwrapped)
-    env.close()
+        warnings.filterwarnings("ignore", ".*not having a spec")  # those of tabletop have one
+        check_env(env)
 
 
 def test_a_random_episode_keeps_to_the_spaces_and_ends(env):
-    episode = rollout(env, RandomPolicy(), seed=0)
+    episode = rollout(env, RandomPolicy(env), seed=0)
     spec = env.pixel_spec
     assert 1 <= len(episode) <= spec.horizon
     assert episode.images.shape[1:] == (len(spec.cameras), *spec.image_size, 3)
@@ -73,19 +77,19 @@ def test_a_random_episode_keeps_to_the_spaces_and_ends(env):
 
 
 def test_the_same_seed_repeats_bit_for_bit_in_the_same_env_and_in_another(env):
-    first = rollout(env, RandomPolicy(), seed=7, record_states=True)
-    rollout(env, RandomPolicy(1), seed=8)
-    again = rollout(env, RandomPolicy(), seed=7, record_states=True)
-    other = make_env(env.pixel_spec.name)
-    elsewhere = rollout(other, RandomPolicy(), seed=7, record_states=True)
+    first = rollout(env, RandomPolicy(env), seed=7, record_states=True)
+    rollout(env, RandomPolicy(env, 1), seed=8)
+    again = rollout(env, RandomPolicy(env), seed=7, record_states=True)
+    other = spec_env(env.pixel_spec)
+    elsewhere = rollout(other, RandomPolicy(env), seed=7, record_states=True)
     other.close()
     assert_same_episode(first, again)
     assert_same_episode(first, elsewhere)
 
 
 def test_interleaved_envs_do_not_see_each_other(env):
-    other = make_env(env.pixel_spec.name)
-    alone = rollout(env, RandomPolicy(), seed=3)
+    other = spec_env(env.pixel_spec)
+    alone = rollout(env, RandomPolicy(env), seed=3)
     env.reset(seed=3)
     other.reset(seed=4)
     for images, action in zip(alone.images[1:6], alone.actions, strict=False):
@@ -105,7 +109,7 @@ def test_different_seeds_start_differently(env):
 def test_a_restored_state_shows_the_stored_image_and_goes_on_bit_for_bit(env):
     episode = rollout(env, make_expert(env, noise=0.5), seed=5, record_states=True)
     middle = len(episode) // 2
-    rollout(env, RandomPolicy(), seed=6)
+    rollout(env, RandomPolicy(env), seed=6)
     restored = env.set_state(episode.states[middle])
     np.testing.assert_array_equal(restored["images"], episode.images[middle])
     np.testing.assert_array_equal(restored["proprio"], episode.proprio[middle])
@@ -119,13 +123,13 @@ def test_a_restored_state_shows_the_stored_image_and_goes_on_bit_for_bit(env):
 
 def test_a_restored_state_renders_the_same_in_an_env_that_was_never_reset(env):
     observation, _ = env.reset(seed=2)
-    fresh = make_env(env.pixel_spec.name)
+    fresh = spec_env(env.pixel_spec)
     assert_same(fresh.set_state(env.get_state()), observation)
     fresh.close()
 
 
 def test_rendering_for_people_changes_nothing(env):
-    plain = rollout(env, RandomPolicy(), seed=1)
+    plain = rollout(env, RandomPolicy(env), seed=1)
     env.reset(seed=1)
     picture = env.render()
     assert picture.shape == (256, 256, 3)
@@ -153,19 +157,6 @@ def test_the_spec_rebuilds_the_env():
     again.close()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_start_region_scales_the_starts_of_the_things_about_their_middle(name):
-    starts = {}
-    for region in (0.0, 0.5, 1.0):
-        env = make_env(name, image_size=8, cameras=["front"], start_region=region)
-        env.reset(seed=11)
-        starts[region] = np.concatenate([env.data.mocap_pos.ravel(), env.data.qpos[5:8]])
-        env.close()
-    half, whole = starts[0.5] - starts[0.0], starts[1.0] - starts[0.0]
-    assert np.abs(whole).max() > 0.01
-    np.testing.assert_allclose(2 * half, whole, atol=1e-12)
-
-
 def test_success_terminates_with_reward_one_and_the_time_limit_truncates(env):
     env.reset(seed=0)
     expert = make_expert(env, noise=0.0)
@@ -182,7 +173,7 @@ def test_success_terminates_with_reward_one_and_the_time_limit_truncates(env):
 
 def test_success_at_the_last_step_is_a_success_and_no_time_limit(env):
     needed = len(rollout(env, make_expert(env, noise=0.0), seed=0))
-    short = make_env(env.pixel_spec.name, horizon=needed)
+    short = spec_env(replace(env.pixel_spec, horizon=needed))
     expert = make_expert(short, noise=0.0)
     short.reset(seed=0)
     for _ in range(needed):
@@ -194,25 +185,9 @@ def test_success_at_the_last_step_is_a_success_and_no_time_limit(env):
 def test_the_time_limit_truncates_without_reward(env):
     env.reset(seed=0)
     for step in range(1, env.pixel_spec.horizon + 1):
-        _, reward, terminated, truncated, info = env.step(np.array([0, 0, 1, 0.0]))
+        _, reward, terminated, truncated, info = env.step(np.eye(env.pixel_spec.action_dim)[2])
         assert (reward, terminated, info["success"]) == (0.0, False, False)
         assert truncated == (step == env.pixel_spec.horizon)
-
-
-def test_images_are_upright_and_not_mirrored(lift):
-    cube = {}
-    for side in (-1, 1):
-        lift.reset(seed=0)
-        lift.data.qpos[5:7] = (0.0, 0.08 * side)
-        images = lift.set_state(lift.get_state())["images"].astype(int)
-        red = images[..., 0] - images[..., 1:].max(axis=-1) > 60
-        cube[side] = [np.argwhere(view)[:, 1].mean() for view in red]
-    assert cube[1][0] > cube[-1][0]  # the front camera faces the robot: its left is at the right
-    assert cube[1][1] < cube[-1][1]  # the wrist camera looks as the robot does
-    front, wrist = images
-    assert front[0, 0, 2] > front[0, 0, 0]  # blue floor behind the table at the top,
-    assert front[-1, 0, 0] > front[-1, 0, 2]  # wood at the bottom
-    assert wrist[0].mean() < 100 < wrist[-1].mean()  # dark hand above the bright mat
 
 
 def test_actions_outside_the_box_are_clipped(lift):
@@ -221,16 +196,6 @@ def test_actions_outside_the_box_are_clipped(lift):
     lift.reset(seed=0)
     outside, *_ = lift.step(np.array([9.0, -9.0, -2.0, 5.0]))
     assert_same(clipped, outside)
-
-
-def test_the_hand_stays_in_its_workspace_and_the_grip_follows(lift):
-    lift.reset(seed=0)
-    for _ in range(20):
-        observation, *_ = lift.step(np.array([1.0, 1.0, 1.0, 1.0]))
-    np.testing.assert_allclose(observation["proprio"], [0.22, 0.22, 0.24, 0.0], atol=0.005)
-    for _ in range(5):
-        observation, *_ = lift.step(np.array([0.0, 0.0, 0.0, -1.0]))
-    assert observation["proprio"][3] == pytest.approx(0.076, abs=0.005)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +217,7 @@ def test_a_state_of_another_model_is_refused(lift):
         lift.set_state(np.zeros(3))
 
 
-@pytest.mark.parametrize("name", ["tabletop/fly", "moon/lift", "lift", ""])
+@pytest.mark.parametrize("name", ["tabletop/fly", "robosuite/Fly", "moon/lift", "lift", ""])
 def test_an_unknown_name_is_refused_with_the_valid_ones(name):
     with pytest.raises(ValueError, match="tabletop/pick_place"):
         make_env(name)
@@ -274,7 +239,7 @@ def test_a_wrong_argument_is_refused_with_its_remedy(arguments, message):
 
 
 def test_every_name_is_listed():
-    assert set(NAMES) <= set(env_names())
+    assert set(env_names()) >= LISTED
 
 
 def test_the_expert_without_noise_always_succeeds(env):
@@ -291,7 +256,7 @@ def test_the_expert_repeats_from_its_seed_and_differs_with_another(env):
 
 def test_the_expert_with_its_default_noise_succeeds_sometimes(env):
     expert = make_expert(env, seed=0)
-    successes = [rollout(env, expert, seed=seed).success for seed in range(4 * EPISODES)]
+    successes = [rollout(env, expert, seed=seed).success for seed in range(2 * EPISODES)]
     assert 0 < sum(successes) < len(successes)
 
 

@@ -163,7 +163,7 @@ def test_proprioception_is_robomimics_or_all_or_chosen(
 
 def test_what_env_args_does_not_say_comes_from_the_arrays(foreign_file, demo):
     spec = read_spec(foreign_file({"demo_0": demo([0, 1]), "demo_1": demo([0, 0, 0])}))
-    assert (spec.name, spec.horizon, spec.control_hz) == ("Lift", 3, 0.0)
+    assert (spec.name, spec.horizon, spec.control_hz) == ("robosuite/Lift", 3, 0.0)
     assert (spec.image_size, spec.action_dim, spec.proprio) == ((4, 6), 2, {"robot0_eef_pos": 3})
 
 

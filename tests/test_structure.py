@@ -23,6 +23,7 @@ FOLDERS = {"calql_vision.encoders": "encoders", "calql_vision.datasets": "datase
 FLOORS = [
     {"types", "seeds", "rendering", "device", "__init__"},
     {"networks", "losses", "encoders", "datasets"},
+    {"formats"},
     {"agents", "envs"},
     {"rollout", "learn", "policy", "evaluation", "checkpoint", "metrics", "video"},
     {"values", "statistics", "switch"},
@@ -40,7 +41,7 @@ FLOORS = [
     {"cli", "__main__"},
 ]
 #: Neighbours that must not know each other.
-STRANGERS = [("agents", "datasets"), ("agents", "envs"), ("envs", "datasets"), ("datasets", "envs")]
+STRANGERS = [("agents", "datasets"), ("agents", "envs"), ("datasets", "envs")]
 
 
 def sources() -> list[tuple[str, Path]]:

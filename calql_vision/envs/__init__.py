@@ -15,7 +15,11 @@ from calql_vision.types import PixelEnv, Policy
 #: family -> module with `names()`, `knows(task)`, which may accept more than `names()` lists,
 #: `make(task, cameras, image_size=, horizon=, **kwargs)` and, where the family has scripted
 #: experts, `expert(env, noise, seed)`.
-FAMILIES = {"tabletop": "calql_vision.envs.tabletop", "gym": "calql_vision.envs.gym"}
+FAMILIES = {
+    "tabletop": "calql_vision.envs.tabletop",
+    "robosuite": "calql_vision.envs.robosuite",
+    "gym": "calql_vision.envs.gym",
+}
 
 for _class in TABLETOP_TASKS.values():
     gymnasium.register(

@@ -1,118 +1,147 @@
-"""Pixels for a file that has simulator states: every state is rendered again."""
+"""Other people's data into a pixel file of robomimic's layout, and that file into LeRobot's."""
 
-import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import h5py
-import numpy as np
 from tqdm import tqdm
 
-from calql_vision.datasets.hdf5_arrays import fault, numbers, stored_array, take
-from calql_vision.datasets.hdf5_layout import (
-    camera_names,
-    demo_names,
-    dump_env_args,
-    further_kwargs,
-    open_dataset,
-    read_env_args,
-)
-from calql_vision.datasets.hdf5_write import (
-    check_storage,
-    write_dones,
-    write_observations,
-)
+from calql_vision.datasets.hdf5_layout import DatasetError, camera_names, environment
+from calql_vision.datasets.hdf5_select import Selection
+from calql_vision.datasets.hdf5_write import EpisodeWriter, check_storage
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.envs import make_env
+from calql_vision.formats import Format, recognised
+from calql_vision.formats.hdf5 import PixelFile
+from calql_vision.formats.lerobot import is_lerobot
+from calql_vision.formats.lerobot_write import LeRobotWriter
+from calql_vision.formats.pixels import Choice, EpisodeBuilder, PixelSource
+from calql_vision.formats.states import Recordings
 from calql_vision.stages.collect import check_output, software_versions
-from calql_vision.stages.parallel import map_in_order
-from calql_vision.types import EnvObservation, EnvSpec, PixelEnv
+from calql_vision.stages.parts import Parts, fingerprint
+from calql_vision.stages.replay import Storage, assemble, render
+from calql_vision.types import EnvSpec, PixelEnv
+
+FORMATS = ("hdf5", "lerobot")
+#: Side of the images where neither the configuration nor the source says one, by family.
+_SIZES = {"robosuite": 84}
+_SIZE = 48
 
 
 @dataclass
 class ConvertConfig:
-    """A file with states -> a file with images in the same layout, of the same demos."""
+    """Simulator states, or another project's images -> a pixel file in robomimic's layout.
 
-    source: str = ""  # path of a file with `states`, whose env_args name a known environment
-    output: str | None = None  # path of the result; null: <source>_pixels.hdf5 beside the source
-    cameras: list[str] | None = None  # in order; null: those of env_args, or the family's own
-    image_size: int | None = None  # side of the square images, pixels; null: env_args', or 48
+    The source may be a robomimic file with states, a folder of robosuite's
+    DataCollectionWrapper, a Minari or a LeRobot dataset, or a folder of .npz episodes.
+    """
+
+    source: str = ""  # path of a file or a folder; what it is, it shows itself
+    output: str | None = None  # path of the result; null: beside the source, named after it
+    format: str = "hdf5"  # of the result: hdf5 (robomimic's layout) or lerobot (a folder, v3.0)
+    env: str | None = None  # "family/task" that it comes from; null: as the source says
+    env_kwargs: dict[str, Any] = field(default_factory=dict)  # further arguments of make_env
+    cameras: list[str] | None = None  # in order; null: those of the source, or the family's own
+    image_size: int | None = None  # side of the square images, pixels; null: the source's, or 48
+    proprio_keys: list[str] | None = None  # of stored observations; null: the source's own choice
+    rename: dict[str, str] = field(default_factory=dict)  # of cameras and proprioception: old: new
+    success: str | None = None  # reward, termination or all tells success; null: the source's mark
+    rescale_actions: bool = False  # their range, as the source states it, onto [-1, 1]
+    control_hz: float | None = None  # steps per second, where the source does not say
+    lossless: bool = False  # lerobot: images as PNG in the tables instead of MP4
+    instruction: str | None = None  # lerobot: the task in words; null: the environment's name
     gzip: bool = False  # smaller, slower to read
     next_obs: bool = False  # store every observation twice, and the last one at all
     done_mode: int = 2  # dones are 1: 0 in success, 1 at the last step, 2 both
-    processes: int = 1  # changes the time, not the result
-    overwrite: bool = False  # replace an existing file
+    processes: int = 1  # that render; changes the time, not the result
+    overwrite: bool = False  # replace an existing result
 
 
 def run(config: ConvertConfig) -> Path:
-    """Render all demos of the source; names, masks, attributes and all but observations are kept.
+    """Convert, and say what was written.
 
-    As robomimic does, the last action of a demo is stepped once more for its last observation,
-    and rewards, where the file has none, come from stepping every stored state. Raises
-    DatasetError for a file that cannot be rendered, ValueError for an impossible configuration.
+    States are rendered as robomimic does it, names, masks, attributes and all but observations
+    are kept, and an interrupted run goes on where it was; see `calql_vision.stages.replay`.
+    Episodes with images are taken over. Raises DatasetError for a source that cannot be
+    converted, ValueError for an impossible configuration.
     """
     if not config.source:
-        raise ValueError("source is not set; give source=<a file with simulator states>")
+        raise ValueError("source is not set; give source=<a file or a folder>")
     source = Path(config.source)
-    output = Path(config.output or source.with_name(f"{source.stem}_pixels.hdf5"))
-    check_output(output, config.overwrite)
-    check_storage(_compression(config), config.done_mode)
-    with open_dataset(source) as file:
-        rebuild = _environment(read_env_args(file), config)
-        with whole_file(output) as path, h5py.File(path, "w") as converted:
-            _convert(file, converted, rebuild, config)
-    print(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+    found = recognised(source)
+    _check_options(config)
+    output = Path(config.output or _beside(source, config.format))
+    _check_output(config, output)
+    if found.has_states and config.format == "hdf5":
+        _render(found.open(source), output, config)
+    else:
+        _take_over(found, source, output, config)
+    print(f"{output}: {_bytes(output) / 1e6:.1f} MB")
     return output
+
+
+def _beside(source: Path, form: str) -> Path:
+    place = source.resolve()
+    name = place.stem if place.is_file() else place.name
+    ending = {"hdf5": "pixels.hdf5", "lerobot": "lerobot"}[form]
+    return source.parent / f"{name}_{ending}"
+
+
+def _check_options(config: ConvertConfig) -> None:
+    if config.format not in FORMATS:
+        raise ValueError(f"format={config.format!r} does not exist; choose {' or '.join(FORMATS)}")
+    check_storage(_compression(config), config.done_mode)
+
+
+def _check_output(config: ConvertConfig, output: Path) -> None:
+    check_output(output, config.overwrite)
+    if output.is_dir() and not is_lerobot(output):
+        raise ValueError(f"{output} is a folder, and no LeRobot dataset: choose another output")
 
 
 def _compression(config: ConvertConfig) -> str | None:
     return "gzip" if config.gzip else None
 
 
+def _bytes(path: Path) -> int:
+    return sum(size for _, size, _ in fingerprint(path))
+
+
+# Simulator states ------------------------------------------------------------------------------
+
+
+def _render(recordings: Recordings, output: Path, config: ConvertConfig) -> None:
+    rebuild = _environment(recordings.env_args(), config)
+    spec = _spec(rebuild)
+    parts = Parts(output, _identity(spec, config))
+    try:
+        storage = Storage(_compression(config), config.next_obs, config.done_mode)
+        render(recordings, rebuild, parts, storage, config.processes)
+        with whole_file(output) as path:
+            assemble(recordings, parts, spec, path)
+    except ValueError:
+        parts.remove()  # the same again would find the same fault
+        raise
+    parts.remove()
+
+
 def _environment(env_args: dict[str, Any], config: ConvertConfig) -> Callable[[], PixelEnv]:
     """What builds the environment of env_args, seen as the configuration wants it."""
-    kwargs = env_args["env_kwargs"]
-    stored_size = (kwargs.get("camera_heights", 48), kwargs.get("camera_widths", 48))
+    (name, further), kwargs = environment(env_args), env_args["env_kwargs"]
+    name = config.env or name
+    size = _SIZES.get(name.partition("/")[0], _SIZE)
+    stored_size = (kwargs.get("camera_heights", size), kwargs.get("camera_widths", size))
     return partial(
         make_env,
-        env_args["env_name"],
+        name,
         cameras=config.cameras or camera_names(env_args) or None,
         image_size=config.image_size or stored_size,
         horizon=kwargs.get("horizon"),
-        **further_kwargs(env_args),
+        **further | config.env_kwargs,
     )
-
-
-def _convert(
-    file: h5py.File, converted: h5py.File, rebuild: Callable[[], PixelEnv], config: ConvertConfig
-) -> None:
-    names, data = demo_names(file), converted.create_group("data")
-    spec, total = _spec(rebuild), 0
-    data.attrs.update(file["data"].attrs)
-    data.attrs["env_args"] = dump_env_args(spec, software_versions())
-    if "mask" in file:
-        file.copy("mask", converted)
-    worker = partial(Replayer, file.filename, rebuild)
-    rendered = map_in_order(worker, names, config.processes)
-    for name, replay in tqdm(zip(names, rendered, strict=True), "convert", len(names), unit="demo"):
-        demo = data.create_group(name)
-        _copy_rest(file["data"][name], demo)
-        if "rewards" not in demo:
-            demo["rewards"] = replay.rewards
-        write_dones(demo, config.done_mode)
-        write_observations(
-            demo,
-            spec,
-            replay.images,
-            replay.proprio,
-            compression=_compression(config),
-            next_obs=config.next_obs,
-        )
-        total += len(demo["actions"])
-    data.attrs["total"] = total
 
 
 def _spec(rebuild: Callable[[], PixelEnv]) -> EnvSpec:
@@ -123,69 +152,61 @@ def _spec(rebuild: Callable[[], PixelEnv]) -> EnvSpec:
         env.close()
 
 
-def _copy_rest(source: h5py.Group, demo: h5py.Group) -> None:
-    """Everything of a demo that is not made anew."""
-    demo.attrs.update(source.attrs)
-    for key in source:
-        if key not in ("obs", "next_obs", "dones"):
-            source.copy(key, demo)
+def _identity(spec: EnvSpec, config: ConvertConfig) -> dict[str, Any]:
+    """What the result depends on."""
+    options = asdict(config)
+    for name in ("output", "processes", "overwrite"):
+        del options[name]
+    return {
+        "source": fingerprint(Path(config.source)),
+        "options": options,
+        "environment": spec.to_dict(),
+        "versions": software_versions(),
+    }
 
 
-@dataclass(frozen=True)
-class Replay:
-    """One demo, rendered."""
-
-    images: np.ndarray  # uint8 [T+1, V, H, W, 3]
-    proprio: np.ndarray  # float32 [T+1, P]
-    rewards: np.ndarray | None  # float32 [T], where the file has none
+# Images ----------------------------------------------------------------------------------------
 
 
-class Replayer:
-    """Renders a demo of `source` by its name."""
+def _take_over(found: Format, source: Path, output: Path, config: ConvertConfig) -> None:
+    opened = _pixel_source(found, source, config)
+    builder = EpisodeBuilder(opened, _choice(config))
+    with _writer(output, builder.spec, config) as writer:
+        for episode in tqdm(builder, "convert", len(opened), unit="episode"):
+            writer.append(episode)
 
-    def __init__(self, source: str, rebuild: Callable[[], PixelEnv]):
-        self._source, self._env = source, rebuild()
-        self._env.reset(seed=0)
 
-    def __call__(self, name: str) -> Replay:
-        with open_dataset(self._source) as file:
-            demo = file["data"][name]
-            self._check_model(demo)
-            actions = numbers(demo, "actions", ndim=2)
-            states = stored_array(demo, "states", ndim=2, length=len(actions))
-            states = take(demo, states, slice(None))
-            try:
-                observations = self._observe(states, actions)
-                rewards = None if "rewards" in demo else self._rewards(states, actions)
-            except ValueError as error:
-                raise fault(demo, "states", f"do not fit the environment: {error}") from error
-        return Replay(
-            images=np.stack([o["images"] for o in observations]),
-            proprio=np.stack([o["proprio"] for o in observations]),
-            rewards=rewards,
+def _pixel_source(found: Format, source: Path, config: ConvertConfig) -> PixelSource:
+    if not found.has_states:
+        return found.open(source)
+    if source.is_dir():
+        raise DatasetError(f"{source}: holds states alone; convert it to an HDF5 file first")
+    return PixelFile(source, Selection(config.cameras, config.proprio_keys))
+
+
+def _choice(config: ConvertConfig) -> Choice:
+    given = asdict(config)
+    names = set(Choice.__dataclass_fields__) - {"stores_last"}
+    stores_last = config.format == "hdf5" and config.next_obs
+    return Choice(**{name: given[name] for name in names}, stores_last=stores_last)
+
+
+def _writer(
+    output: Path, spec: EnvSpec, config: ConvertConfig
+) -> AbstractContextManager[EpisodeWriter | LeRobotWriter]:
+    if config.format == "lerobot":
+        return LeRobotWriter(
+            output,
+            spec,
+            versions=software_versions(),
+            instruction=config.instruction or spec.name,
+            lossless=config.lossless,
         )
-
-    def _observe(self, states: np.ndarray, actions: np.ndarray) -> list[EnvObservation]:
-        """Of all states, and of the one after the last action."""
-        observations = [self._env.set_state(state) for state in states]
-        last, *_ = self._env.step(actions[-1])
-        return [*observations, last]
-
-    def _rewards(self, states: np.ndarray, actions: np.ndarray) -> np.ndarray:
-        rewards = []
-        for state, action in zip(states, actions, strict=True):
-            self._env.set_state(state)
-            rewards.append(self._env.step(action)[1])
-        return np.array(rewards, dtype=np.float32)
-
-    def _check_model(self, demo: h5py.Group) -> None:
-        model = self._env.model_xml()
-        if demo.attrs.get("model_file", model) != model:
-            warnings.warn(
-                f"{self._source}: the stored model is not the environment's; "
-                "the states may look different from what was recorded",
-                stacklevel=2,
-            )
-
-    def close(self) -> None:
-        self._env.close()
+    return EpisodeWriter(
+        output,
+        spec,
+        versions=software_versions(),
+        compression=_compression(config),
+        next_obs=config.next_obs,
+        done_mode=config.done_mode,
+    )

@@ -1,16 +1,15 @@
-"""Scripted experts that read the simulator, with a noise knob that makes them clumsy."""
+"""Scripted experts that read the simulator."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import ClassVar
+from abc import abstractmethod
 
 import numpy as np
 
+from calql_vision.envs.expert import Expert
 from calql_vision.envs.tabletop.env import STEP, TabletopEnv
 from calql_vision.envs.tabletop.tasks import CubeTask, Drawer, PickPlace, Push, Reach
 from calql_vision.envs.tabletop.things import CUBE_HALF
-from calql_vision.types import EnvObservation
 
 OPEN, HALF, CLOSE = -1.0, 0.0, 1.0
 HOVER = 0.075  # height at which the fingertips clear the cube
@@ -19,58 +18,25 @@ HOVER = 0.075  # height at which the fingertips clear the cube
 Plan = tuple[np.ndarray, float]
 
 
-class Expert(ABC):
-    """A waypoint and a grip per step, planned from the state alone, and noise on it.
+class TabletopExpert(Expert):
+    """A waypoint and a grip per step."""
 
-    `noise` 0 is perfect, 1 is very clumsy (None: the task's default, about half successful). It
-    scales an offset of the aim, drawn per episode; a shake of the hand that lasts several
-    steps; and how often the hand wanders off at random, grip and all. Raises ValueError for a
-    negative noise.
-    """
-
-    default_noise: ClassVar[float]
-    aim_spread: ClassVar[tuple[float, float, float]] = (0.020, 0.020, 0.008)  # metres at noise 1
-
-    def __init__(self, env: TabletopEnv, noise: float | None, seed: int) -> None:
-        self.env = env
-        self.noise = self.default_noise if noise is None else float(noise)
-        if self.noise < 0:
-            raise ValueError(f"noise={noise} is negative; give 0 (perfect) or more")
-        self._random = np.random.default_rng(seed)
-        self.reset()
+    env: TabletopEnv
 
     @abstractmethod
     def plan(self) -> Plan:
         """What to do now."""
 
-    def reset(self) -> None:
-        self.aim = self.noise * self._random.normal(0, self.aim_spread)
-        self._shake = np.zeros(4)
-        self._wander = np.zeros(4)
-        self._wander_steps = 0
-
-    def act(self, observation: EnvObservation) -> np.ndarray:
+    def intend(self) -> np.ndarray:
         waypoint, grip = self.plan()
-        action = np.append((waypoint - self.env.data.ctrl[:3]) / STEP, grip)
-        return self._disturbed(np.clip(action, -1, 1)).astype(np.float32)
-
-    def _disturbed(self, action: np.ndarray) -> np.ndarray:
-        push = self._random.normal(0, (0.5, 0.5, 0.5, 0.3))
-        self._shake = 0.7 * self._shake + self.noise * push
-        if self._wander_steps == 0 and self._random.random() < 0.1 * self.noise:
-            self._wander_steps = self._random.integers(3, 9)
-            self._wander = self._random.uniform(-1, 1, 4)
-        if self._wander_steps > 0:
-            self._wander_steps -= 1
-            action = self._wander
-        return np.clip(action + self._shake, -1, 1)
+        return np.append((waypoint - self.env.data.ctrl[:3]) / STEP, grip)
 
     def over(self, place: np.ndarray, distance: float) -> np.ndarray:
         """A waypoint above `place`, the higher the farther away."""
         return np.array([*place[:2], max(HOVER, 2 * distance)])
 
 
-class ReachExpert(Expert):
+class ReachExpert(TabletopExpert):
     """Straight to the ball."""
 
     env: Reach
@@ -80,7 +46,7 @@ class ReachExpert(Expert):
         return self.env.goal + self.aim, OPEN
 
 
-class LiftExpert(Expert):
+class LiftExpert(TabletopExpert):
     """Above the cube, down, close, up."""
 
     env: CubeTask
@@ -129,7 +95,7 @@ class PickPlaceExpert(LiftExpert):
         return self.over(place, min(distance, 0.05)), CLOSE
 
 
-class PushExpert(Expert):
+class PushExpert(TabletopExpert):
     """Behind the cube, down, and push towards the disc, with the fingers closed."""
 
     env: Push
@@ -151,7 +117,7 @@ class PushExpert(Expert):
         return self.over(start, distance), CLOSE
 
 
-class DrawerExpert(Expert):
+class DrawerExpert(TabletopExpert):
     """One finger behind the handle, down, pull."""
 
     env: Drawer
@@ -169,7 +135,7 @@ class DrawerExpert(Expert):
 
 
 #: task -> its expert
-EXPERTS: dict[str, type[Expert]] = {
+EXPERTS: dict[str, type[TabletopExpert]] = {
     "reach": ReachExpert,
     "push": PushExpert,
     "lift": LiftExpert,

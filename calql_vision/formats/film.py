@@ -1,0 +1,101 @@
+"""The videos of a LeRobot dataset: one MP4 with the frames of many episodes, one after another."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from calql_vision.datasets.hdf5_layout import DatasetError
+
+#: H.264 as good as the eye can tell; every other frame is whole, so that frames are found fast.
+_QUALITY = ("-crf", "18", "-g", "2", "-bf", "0")
+CODEC = "h264"
+
+
+def pixel_format(size: Sequence[int]) -> str:
+    """Colours at half the resolution, as everybody expects, unless a side is odd."""
+    return "yuv444p" if size[0] % 2 or size[1] % 2 else "yuv420p"
+
+
+class Film:
+    """Reads one camera's files from front to back: the frames of an episode by their time."""
+
+    def __init__(self, root: Path, template: str, key: str, fps: float):
+        self._root, self._template, self._key, self._fps = root, template, key, fps
+        self._path: Path | None = None
+        self._stream: Iterator[np.ndarray] | None = None
+        self._next = 0  # number of the frame that the stream gives next
+
+    def frames(self, episode: dict[str, Any]) -> np.ndarray:
+        """uint8 [T, H, W, 3]"""
+        place = {k: episode[f"videos/{self._key}/{k}"] for k in ("chunk_index", "file_index")}
+        path = self._root / self._template.format(video_key=self._key, **place)
+        start = round(episode[f"videos/{self._key}/from_timestamp"] * self._fps)
+        if path != self._path or start < self._next:
+            self._open(path)
+        taken = [self._take() for _ in range(start - self._next + episode["length"])]
+        return np.stack(taken[-episode["length"] :])
+
+    def _open(self, path: Path) -> None:
+        if not path.is_file():
+            raise DatasetError(f"{path}: no such file; copy or download the dataset again")
+        self.close()
+        self._path, self._stream, self._next = path, _decoded(path), 0
+
+    def _take(self) -> np.ndarray:
+        frame = next(self._stream, None)
+        if frame is None:
+            raise DatasetError(f"{self._path}: ends after {self._next} frames; copy it again")
+        self._next += 1
+        return frame
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+
+def _decoded(path: Path) -> Iterator[np.ndarray]:
+    """Every frame of a file, once each whatever its time, uint8 [H, W, 3]."""
+    import imageio_ffmpeg
+
+    stream = imageio_ffmpeg.read_frames(str(path), output_params=["-fps_mode", "passthrough"])
+    try:
+        width, height = next(stream)["size"]
+        for frame in stream:
+            yield np.frombuffer(frame, dtype=np.uint8).reshape(height, width, 3)
+    except OSError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise DatasetError(f"{path}: cannot be decoded ({reason}); copy it again") from error
+    finally:
+        stream.close()
+
+
+class FilmWriter:
+    """Appends frames to an MP4."""
+
+    def __init__(self, path: Path, size: tuple[int, int], fps: float):
+        import imageio_ffmpeg
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        height, width = size
+        self._stream = imageio_ffmpeg.write_frames(
+            str(path),
+            (width, height),
+            fps=fps,
+            codec="libx264",
+            pix_fmt_out=pixel_format(size),
+            quality=None,
+            macro_block_size=1,
+            output_params=list(_QUALITY),
+        )
+        self._stream.send(None)
+
+    def append(self, frames: np.ndarray) -> None:
+        """uint8 [T, H, W, 3]"""
+        for frame in frames:
+            self._stream.send(np.ascontiguousarray(frame))
+
+    def close(self) -> None:
+        self._stream.close()

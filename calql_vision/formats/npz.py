@@ -1,0 +1,104 @@
+"""A folder of `.npz` files, one per episode: the layout for data that has no other home.
+
+    <camera>_image   uint8 [T+1, H, W, 3], upright; one key per camera
+    images           or all cameras at once: uint8 [T+1, V, H, W, 3], called camera0, camera1, ...
+    actions          [T, A] in [-1, 1]
+    success          bool, whether the last action succeeded; or bool [T], per action
+    rewards          or [T], > 0 on success
+    <anything else>  [T+1, n], proprioception under that name
+
+Observations may be T instead of T+1, without the one after the last action. Files are taken in
+the order of the numbers in their names.
+"""
+
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from calql_vision.datasets.hdf5_layout import IMAGE_SUFFIX, DatasetError, listing
+from calql_vision.formats.pixels import Facts, RawEpisode
+
+_RESERVED = ("images", "actions", "rewards", "success")
+
+
+def is_npz_folder(path: Path) -> bool:
+    """Whether a folder holds `.npz` files."""
+    return any(path.glob("*.npz"))
+
+
+@dataclass(frozen=True)
+class NpzFolder:
+    """The episodes of a folder. Raises DatasetError."""
+
+    path: Path
+
+    def facts(self) -> Facts:
+        return Facts(
+            env=None,
+            env_kwargs={},
+            control_hz=0.0,
+            horizon=max(len(_arrays(path, ["actions"])["actions"]) for path in self._files()),
+        )
+
+    def __len__(self) -> int:
+        return len(self._files())
+
+    def __iter__(self) -> Iterator[RawEpisode]:
+        for path in self._files():
+            yield _episode(path.name, _arrays(path))
+
+    def _files(self) -> list[Path]:
+        return sorted(self.path.glob("*.npz"), key=lambda p: _by_number(p.name))
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
+
+
+def _arrays(path: Path, keys: list[str] | None = None) -> dict[str, np.ndarray]:
+    """The arrays under `keys`, or all of a file."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if "actions" not in file:
+                raise DatasetError(f"{path}: no 'actions'; there are {listing(file)}")
+            return {key: file[key] for key in keys or file}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        if isinstance(error, DatasetError):
+            raise
+        raise DatasetError(f"{path}: cannot be read ({error}); write it again") from error
+
+
+def _episode(name: str, arrays: dict[str, np.ndarray]) -> RawEpisode:
+    images = {
+        key.removesuffix(IMAGE_SUFFIX): array
+        for key, array in arrays.items()
+        if key.endswith(IMAGE_SUFFIX)
+    }
+    if "images" in arrays:
+        views = np.moveaxis(arrays["images"], 1, 0)
+        images |= {f"camera{view}": frames for view, frames in enumerate(views)}
+    return RawEpisode(
+        name=name,
+        images=images,
+        proprio={
+            key: array
+            for key, array in arrays.items()
+            if key not in _RESERVED and not key.endswith(IMAGE_SUFFIX)
+        },
+        actions=arrays["actions"],
+        marks=_marks(arrays),
+    )
+
+
+def _marks(arrays: dict[str, np.ndarray]) -> dict[str | None, np.ndarray]:
+    steps = len(arrays["actions"])
+    if "success" in arrays:
+        success = arrays["success"]
+        at_last = np.arange(steps) == steps - 1
+        return {None: success if success.ndim else at_last & bool(success)}
+    return {None: arrays["rewards"] > 0} if "rewards" in arrays else {}

@@ -1,0 +1,256 @@
+"""Episodes that hold their images already: from what a source has to an `Episode`."""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from calql_vision.datasets.hdf5_layout import DatasetError, listing
+from calql_vision.datasets.hdf5_read import resized
+from calql_vision.types import EnvSpec, Episode
+
+#: What may tell that a step succeeded; None, the source's own mark, is the default.
+SUCCESS_RULES = {
+    None: "the source's own mark",
+    "reward": "the reward is positive",
+    "termination": "the environment terminated, which was not for failure",
+    "all": "the last step of every episode",
+}
+_ACTION_TOLERANCE = 1e-5  # rounding that an action may have beyond [-1, 1]
+
+
+@dataclass(frozen=True)
+class RawEpisode:
+    """An episode as its source has it; its observations are T, or T+1 with the last one."""
+
+    name: str  # for errors
+    images: dict[str, np.ndarray]  # camera -> uint8 [T or T+1, H, W, 3], upright
+    proprio: dict[str, np.ndarray]  # name -> [T or T+1, n]
+    actions: np.ndarray  # [T, A]
+    marks: dict[str | None, np.ndarray]  # rule -> bool [T], for the rules that the source serves
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a source says of its environment, 0 or None where it is silent."""
+
+    env: str | None  # "family/task"
+    env_kwargs: dict[str, Any]
+    control_hz: float
+    horizon: int  # steps; the longest episode where the source is silent
+    action_range: tuple[np.ndarray, np.ndarray] | None = None  # least and greatest, [A] each
+    range_is_declared: bool = False  # by the environment; else it was found in the data
+
+
+class PixelSource(Protocol):
+    """Episodes of another project."""
+
+    path: Path
+
+    def facts(self) -> Facts: ...
+
+    def __len__(self) -> int:
+        """Number of episodes."""
+
+    def __iter__(self) -> Iterator[RawEpisode]: ...
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the user wants of a source; None is the source's own."""
+
+    env: str | None = None
+    env_kwargs: dict[str, Any] = field(default_factory=dict)
+    cameras: list[str] | None = None
+    proprio_keys: list[str] | None = None
+    rename: dict[str, str] = field(default_factory=dict)  # cameras and proprioception: old -> new
+    image_size: int | None = None
+    control_hz: float | None = None
+    success: str | None = None  # one of SUCCESS_RULES
+    rescale_actions: bool = False  # action_range onto [-1, 1]
+    stores_last: bool = False  # whether the observation after the last action will be stored
+
+    def __post_init__(self) -> None:
+        if self.success not in SUCCESS_RULES:
+            rules = ", ".join(f"{rule or 'null'} ({what})" for rule, what in SUCCESS_RULES.items())
+            raise ValueError(f"success={self.success!r} does not exist; choose {rules}")
+
+
+class EpisodeBuilder:
+    """Makes episodes of what a source has; `spec` is the environment as it and the user say.
+
+    Shapes are those of the first episode. Raises DatasetError for what does not fit.
+    """
+
+    def __init__(self, source: PixelSource, choice: Choice):
+        self._source, self._choice, self._facts = source, choice, source.facts()
+        first = next(iter(source), None)
+        if first is None:
+            raise DatasetError(f"{source.path}: holds no episode")
+        self._check_range()
+        self._check_names(first)
+        keys = choice.proprio_keys
+        self._proprio = list(first.proprio) if keys is None else keys
+        self._cameras = choice.cameras or list(first.images)
+        self.spec = self._spec(first)
+
+    def __iter__(self) -> Iterator[Episode]:
+        """All episodes; one without a transition is left out with a warning."""
+        for raw in self._source:
+            episode = self._build(raw)
+            if episode is None:
+                where = f"{self._source.path}: {raw.name}"
+                warnings.warn(f"{where} is left out: no usable transition", stacklevel=2)
+            else:
+                yield episode
+
+    def _spec(self, first: RawEpisode) -> EnvSpec:
+        choice, facts = self._choice, self._facts
+        if not self._cameras:
+            raise DatasetError(
+                f"{self._source.path}: holds neither images (bytes [T, H, W, 3]) nor simulator "
+                "states, so there is nothing to see; record it again with images"
+            )
+        size = choice.image_size or self._pick(first, first.images, self._cameras[0]).shape[1:3]
+        widths = {key: self._pick(first, first.proprio, key).shape[-1] for key in self._proprio}
+        return EnvSpec(
+            name=choice.env or facts.env or f"unknown/{self._source.path.name}",
+            cameras=tuple(choice.rename.get(name, name) for name in self._cameras),
+            image_size=(size, size) if isinstance(size, int) else tuple(size),
+            proprio={choice.rename.get(key, key): width for key, width in widths.items()},
+            action_dim=first.actions.shape[-1],
+            horizon=facts.horizon,
+            control_hz=float(choice.control_hz or facts.control_hz),
+            kwargs=facts.env_kwargs | choice.env_kwargs,
+        )
+
+    def _build(self, raw: RawEpisode) -> Episode | None:
+        """The episode, cut at its first success; None if it has no whole transition.
+
+        Rewards become 1 at success and 0 before. Where the source has no observation after the
+        last action, the one before it is repeated: nobody asks for the value after a success. An
+        unfinished episode loses its last transition instead, if what is repeated would be stored.
+        """
+        steps, hits = len(raw.actions), np.flatnonzero(self._marks(raw))
+        success = len(hits) > 0
+        length = int(hits[0]) + 1 if success else steps
+        images = [self._frames(raw, camera) for camera in self._cameras]
+        widths = self.spec.proprio.values()
+        proprio = [self._vector(raw, k, n) for k, n in zip(self._proprio, widths, strict=True)]
+        whole = all(len(array) > length for array in (*images, *proprio))
+        length -= self._choice.stores_last and not whole and not success
+        if length <= 0:
+            return None
+        proprio = [np.zeros((length + 1, 0), dtype=np.float32), *(_cut(p, length) for p in proprio)]
+        rewards = np.zeros(length, dtype=np.float32)
+        rewards[-1] = success
+        return Episode(
+            images=np.stack([_cut(frames, length) for frames in images], axis=1),
+            proprio=np.concatenate(proprio, axis=1),
+            actions=self._actions(raw)[:length],
+            rewards=rewards,
+            success=success,
+        )
+
+    def _marks(self, raw: RawEpisode) -> np.ndarray:
+        """Which steps succeed, bool [T]."""
+        rule, steps = self._choice.success, len(raw.actions)
+        if rule == "all":
+            return np.arange(steps) == steps - 1
+        if rule in raw.marks:
+            return np.asarray(raw.marks[rule]).reshape(steps).astype(bool)
+        served = [f"success={name} ({SUCCESS_RULES[name]})" for name in (*raw.marks, "all") if name]
+        asked = "does not say which steps succeed" if rule is None else f"has no {rule}"
+        raise self._fault(raw, f"{asked}; set {' or '.join(served)}")
+
+    def _frames(self, raw: RawEpisode, camera: str) -> np.ndarray:
+        """uint8 [T or T+1, H, W, 3]"""
+        frames = self._pick(raw, raw.images, camera)
+        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
+            found = f"{frames.dtype} {frames.shape}"
+            raise self._fault(raw, f"{camera} is {found}, not uint8 [T, H, W, 3]; store it again")
+        return resized(self._observed(raw, camera, frames), self.spec.image_size)
+
+    def _vector(self, raw: RawEpisode, key: str, width: int) -> np.ndarray:
+        """float32 [T or T+1, width]"""
+        vector = self._pick(raw, raw.proprio, key)
+        if vector.ndim != 2 or vector.shape[1] != width:
+            raise self._fault(raw, f"{key} has shape {vector.shape}, not [T, {width}]")
+        return self._finite(raw, key, self._observed(raw, key, vector))
+
+    def _observed(self, raw: RawEpisode, key: str, array: np.ndarray) -> np.ndarray:
+        steps = len(raw.actions)
+        if len(array) not in (steps, steps + 1):
+            problem = f"{key} has {len(array)} steps, the actions {steps}"
+            raise self._fault(raw, f"{problem}; give as many observations, or one more")
+        return array
+
+    def _actions(self, raw: RawEpisode) -> np.ndarray:
+        """float32 [T, A] in [-1, 1]"""
+        if raw.actions.ndim != 2 or raw.actions.shape[1] != self.spec.action_dim:
+            width = self.spec.action_dim
+            raise self._fault(raw, f"actions has shape {raw.actions.shape}, not [T, {width}]")
+        actions = self._finite(raw, "actions", raw.actions)
+        if self._choice.rescale_actions:
+            actions = _rescaled(actions, *self._facts.action_range)
+        largest = np.abs(actions).max()
+        if largest > 1 + _ACTION_TOLERANCE:
+            known = self._facts.action_range is not None
+            remedy = "set rescale_actions=true" if known else "rescale them yourself"
+            raise self._fault(raw, f"actions reach {largest:g}, outside [-1, 1]; {remedy}")
+        return actions.clip(-1, 1)
+
+    def _check_range(self) -> None:
+        known, rescale = self._facts.action_range, self._choice.rescale_actions
+        if rescale and known is None:
+            raise DatasetError(
+                f"{self._source.path}: rescale_actions=true needs the range of the actions, which "
+                "is not stored; rescale them yourself"
+            )
+        if rescale and not np.isfinite(known).all():
+            raise DatasetError(
+                f"{self._source.path}: actions have no bounds; rescale them yourself"
+            )
+        declared = known is not None and self._facts.range_is_declared
+        if declared and not rescale and not np.array_equal(np.abs(known), np.ones_like(known)):
+            raise DatasetError(
+                f"{self._source.path}: actions lie between {known[0]} and {known[1]}; "
+                "set rescale_actions=true to map them onto [-1, 1]"
+            )
+
+    def _check_names(self, first: RawEpisode) -> None:
+        names = {*first.images, *first.proprio}
+        unknown = self._choice.rename.keys() - names
+        if unknown:
+            raise DatasetError(
+                f"{self._source.path}: no {listing(unknown)} to rename; there are {listing(names)}"
+            )
+
+    def _finite(self, raw: RawEpisode, key: str, array: np.ndarray) -> np.ndarray:
+        if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
+            raise self._fault(raw, f"{key} holds NaN, infinities or no numbers; drop or repair it")
+        return array.astype(np.float32)
+
+    def _pick(self, raw: RawEpisode, arrays: dict[str, np.ndarray], key: str) -> np.ndarray:
+        if key not in arrays:
+            raise self._fault(raw, f"no {key!r}; there are {listing(arrays)}")
+        return arrays[key]
+
+    def _fault(self, raw: RawEpisode, problem: str) -> DatasetError:
+        return DatasetError(f"{self._source.path}: {raw.name}: {problem}")
+
+
+def _cut(observed: np.ndarray, length: int) -> np.ndarray:
+    """`length` + 1 observations; the last is repeated where one is missing."""
+    observed = observed[: length + 1]
+    return observed if len(observed) > length else np.concatenate([observed, observed[-1:]])
+
+
+def _rescaled(actions: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """[low, high] onto [-1, 1], dimension by dimension; 0 where an action never changes."""
+    moves = high > low
+    middle, half = (high + low) / 2, np.where(moves, (high - low) / 2, 1.0)
+    return np.where(moves, (actions - middle) / half, 0.0).astype(np.float32)
