@@ -206,8 +206,3 @@ def environment(env_args: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     }
     further |= {name: value for name, value in stated.items() if value is not None}
     return _ROBOSUITE + env_args["env_name"], further | env_args.get("calql_vision", {})
-
-
-def further_kwargs(env_args: dict[str, Any]) -> dict[str, Any]:
-    """The env_kwargs that are no fields of an EnvSpec."""
-    return environment(env_args)[1]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from calql_vision.datasets.hdf5_layout import DatasetError, further_kwargs
+from calql_vision.datasets.hdf5_layout import DatasetError, environment
 from calql_vision.formats.film import Film
 from calql_vision.formats.lerobot import (
     ACTION,
@@ -39,13 +39,13 @@ class LeRobotFolder:
 
     def facts(self) -> Facts:
         info, env_args = self._info(), self._json(ENV_ARGS)
-        env_kwargs = env_args.get("env_kwargs", {})
-        actions = self._json(STATS).get(ACTION)
+        name, env_kwargs = environment(env_args) if env_args else (None, {})
+        stated, actions = env_args.get("env_kwargs", {}), self._json(STATS).get(ACTION)
         return Facts(
-            env=env_args.get("env_name"),
-            env_kwargs=further_kwargs({"env_kwargs": env_kwargs}),
+            env=name,
+            env_kwargs=env_kwargs,
             control_hz=float(info["fps"]),
-            horizon=env_kwargs.get("horizon") or max(e["length"] for e in self._episodes()),
+            horizon=stated.get("horizon") or max(e["length"] for e in self._episodes()),
             action_range=actions and (np.array(actions["min"]), np.array(actions["max"])),
         )
 
