@@ -207,6 +207,11 @@ def test_reaching_the_goal_is_success_with_reward_one_and_the_end(task, made):
     SUCCESSES[task](env.inner.env)
     _, reward, terminated, truncated, info = env.step(still)
     assert (reward, terminated, truncated, info) == (1.0, True, False, {"success": True})
+    won = env.get_state()
+    env.reset(seed=3)
+    assert not env.is_success()
+    env.set_state(won)
+    assert env.is_success()
 
 
 def test_half_of_the_kitchens_tasks_are_no_success(made):

@@ -51,7 +51,7 @@ class GymEnv(gymnasium.Env):
         reward_threshold: float | None = None,
         **kwargs: Any,
     ) -> None:
-        what, self.steps = known(task), 0
+        what = known(task)
         self.inner = Registered(task, kwargs)
         angle = {**what.free_camera, **(free_camera or {})}
         cameras = what.cameras if cameras is None else cameras
@@ -82,6 +82,7 @@ class GymEnv(gymnasium.Env):
         )
         self.metadata = self.metadata | {"render_fps": round(self.pixel_spec.control_hz)}
         self._states = self._open_states(what.memory)
+        self.steps, self._success = 0, False
         self.inner.restart(0)
         self._open_spaces()
 
@@ -106,7 +107,7 @@ class GymEnv(gymnasium.Env):
         inner_seed = int(self.np_random.integers(2**31)) if seed is None else seed
         self.inner.restart(inner_seed)
         self._states.restarted(inner_seed)
-        self.steps = 0
+        self.steps, self._success = 0, False
         return self._observe(), {"success": False}
 
     def step(self, action: np.ndarray) -> tuple[EnvObservation, float, bool, bool, dict[str, Any]]:
@@ -114,7 +115,7 @@ class GymEnv(gymnasium.Env):
         outcome = self.inner.advance(action)
         self._states.stepped(action)
         self.steps += 1
-        success = self._succeeded(outcome)
+        self._success = success = self._succeeded(outcome)
         over = outcome.terminated or outcome.truncated or self.steps >= self.pixel_spec.horizon
         info = {"success": success}
         return self._observe(), float(success), success, over and not success, info
@@ -128,8 +129,12 @@ class GymEnv(gymnasium.Env):
         self.inner.outer.close()
 
     def get_state(self) -> np.ndarray:
-        """The step, and everything that the future depends on; see `States`."""
-        return np.concatenate([[self.steps], self._states.read()])
+        """Step and success, and everything that the future depends on; see `States`."""
+        return np.concatenate([[self.steps, self._success], self._states.read()])
+
+    def is_success(self) -> bool:
+        """Whether the last step succeeded, which is part of the state."""
+        return self._success
 
     def set_state(self, state: np.ndarray) -> EnvObservation:
         """Restore `get_state`'s state. Raises ValueError for a state of another environment."""
@@ -139,8 +144,8 @@ class GymEnv(gymnasium.Env):
             raise ValueError(
                 f"state has shape {state.shape}; {self.pixel_spec.name} takes {expected}"
             )
-        self.steps = int(state[0])
-        self._states.write(state[1:])
+        self.steps, self._success = int(state[0]), bool(state[1])
+        self._states.write(state[2:])
         self.inner.settle()
         return self._observe()
 
