@@ -42,7 +42,7 @@ def seconds_per_reset(reset: Callable) -> float:
 
 def plain_robosuite(task: str) -> tuple[float, float]:
     """Steps/s and seconds per reset of robosuite as it comes, one 84x84 camera."""
-    import robosuite
+    from calql_vision.envs.robosuite.simulation import robosuite
 
     env = robosuite.make(
         task,

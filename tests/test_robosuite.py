@@ -163,6 +163,10 @@ def test_experts_are_refused_where_there_are_none(lift):
     with pytest.raises(ValueError, match="OSC_POSE, not JOINT_TORQUE"):
         make_expert(env)
     env.close()
+    env = make_env("robosuite/Lift", image_size=16, robots="Sawyer")
+    with pytest.raises(ValueError, match="robots=Sawyer"):
+        make_expert(env)
+    env.close()
     env = make_env("robosuite/ToolHang", image_size=16)
     with pytest.raises(ValueError, match="there are Lift, Stack"):
         make_expert(env)

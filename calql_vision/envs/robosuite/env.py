@@ -31,7 +31,7 @@ class RobosuiteEnv(gymnasium.Env):
 
     `cameras` of the task; `image_size` in pixels; `horizon` in steps (None: robomimic's);
     `proprio_keys`: robosuite's observables in order; `pretty` draws as robosuite itself does, with
-    shadows, reflections and smooth edges, at a fifth of the speed; `arguments` are robosuite's
+    shadows, reflections and smooth edges, at a third of the speed; `arguments` are robosuite's
     own, of the version `env_version`. Images are those that robomimic stores, upright.
     """
 
