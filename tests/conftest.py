@@ -8,6 +8,11 @@ import h5py
 import numpy as np
 import pytest
 
+from calql_vision.datasets.hdf5 import EpisodeWriter
+from calql_vision.envs import make_expert
+from calql_vision.rollout import rollout
+from calql_vision.stages.collect import software_versions
+from calql_vision.stages.task import TaskConfig, task_env
 from calql_vision.types import EnvSpec, Episode
 
 
@@ -98,3 +103,30 @@ def demo() -> Callable[..., dict[str, np.ndarray]]:
         return arrays
 
     return build
+
+
+SMALL_LIFT = TaskConfig(image_size=16, horizon=25, collect_kwargs={"start_region": 0.5})
+
+
+class Still:
+    """A policy that lifts nothing."""
+
+    def reset(self):
+        pass
+
+    def act(self, observation):
+        return np.zeros(4, dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def demonstrations(tmp_path_factory) -> Path:
+    """Eight demonstrations, every other one a failure, with their last frames and states."""
+    path = tmp_path_factory.mktemp("data") / "lift.hdf5"
+    env = task_env(SMALL_LIFT, collecting=True)
+    policies = [make_expert(env, noise=0.0), Still()]
+    versions = software_versions()
+    with EpisodeWriter(path, env.pixel_spec, versions=versions, next_obs=True) as writer:
+        for number in range(8):
+            writer.append(rollout(env, policies[number % 2], seed=number, record_states=True))
+    env.close()
+    return path

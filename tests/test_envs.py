@@ -10,6 +10,7 @@ from gymnasium.utils.env_checker import check_env
 from calql_vision.envs import env_names, make_env, make_expert
 from calql_vision.envs.robosuite import TASKS as ROBOSUITE_TASKS
 from calql_vision.envs.tabletop import TASKS
+from calql_vision.policy import RandomPolicy
 from calql_vision.rollout import rollout
 from calql_vision.stages.task import spec_env
 from calql_vision.types import EnvSpec
@@ -36,15 +37,8 @@ def lift():
     env.close()
 
 
-class RandomPolicy:
-    def __init__(self, env, seed=0):
-        self.random, self.width = np.random.default_rng(seed), env.pixel_spec.action_dim
-
-    def reset(self):
-        pass
-
-    def act(self, observation):
-        return self.random.uniform(-1, 1, self.width).astype(np.float32)
+def random_policy(env, seed=0):
+    return RandomPolicy(env.pixel_spec.action_dim, np.random.default_rng(seed))
 
 
 def assert_same(a, b):
@@ -66,7 +60,7 @@ def test_it_passes_gymnasiums_checker_without_warnings(env):
 
 
 def test_a_random_episode_keeps_to_the_spaces_and_ends(env):
-    episode = rollout(env, RandomPolicy(env), seed=0)
+    episode = rollout(env, random_policy(env), seed=0)
     spec = env.pixel_spec
     assert 1 <= len(episode) <= spec.horizon
     assert episode.images.shape[1:] == (len(spec.cameras), *spec.image_size, 3)
@@ -77,11 +71,11 @@ def test_a_random_episode_keeps_to_the_spaces_and_ends(env):
 
 
 def test_the_same_seed_repeats_bit_for_bit_in_the_same_env_and_in_another(env):
-    first = rollout(env, RandomPolicy(env), seed=7, record_states=True)
-    rollout(env, RandomPolicy(env, 1), seed=8)
-    again = rollout(env, RandomPolicy(env), seed=7, record_states=True)
+    first = rollout(env, random_policy(env), seed=7, record_states=True)
+    rollout(env, random_policy(env, 1), seed=8)
+    again = rollout(env, random_policy(env), seed=7, record_states=True)
     other = spec_env(env.pixel_spec)
-    elsewhere = rollout(other, RandomPolicy(env), seed=7, record_states=True)
+    elsewhere = rollout(other, random_policy(env), seed=7, record_states=True)
     other.close()
     assert_same_episode(first, again)
     assert_same_episode(first, elsewhere)
@@ -89,7 +83,7 @@ def test_the_same_seed_repeats_bit_for_bit_in_the_same_env_and_in_another(env):
 
 def test_interleaved_envs_do_not_see_each_other(env):
     other = spec_env(env.pixel_spec)
-    alone = rollout(env, RandomPolicy(env), seed=3)
+    alone = rollout(env, random_policy(env), seed=3)
     env.reset(seed=3)
     other.reset(seed=4)
     for images, action in zip(alone.images[1:6], alone.actions, strict=False):
@@ -109,7 +103,7 @@ def test_different_seeds_start_differently(env):
 def test_a_restored_state_shows_the_stored_image_and_goes_on_bit_for_bit(env):
     episode = rollout(env, make_expert(env, noise=0.5), seed=5, record_states=True)
     middle = len(episode) // 2
-    rollout(env, RandomPolicy(env), seed=6)
+    rollout(env, random_policy(env), seed=6)
     restored = env.set_state(episode.states[middle])
     np.testing.assert_array_equal(restored["images"], episode.images[middle])
     np.testing.assert_array_equal(restored["proprio"], episode.proprio[middle])
@@ -129,7 +123,7 @@ def test_a_restored_state_renders_the_same_in_an_env_that_was_never_reset(env):
 
 
 def test_rendering_for_people_changes_nothing(env):
-    plain = rollout(env, RandomPolicy(env), seed=1)
+    plain = rollout(env, random_policy(env), seed=1)
     env.reset(seed=1)
     picture = env.render()
     assert picture.shape == (256, 256, 3)

@@ -10,6 +10,7 @@ from gymnasium.utils.env_checker import check_env
 
 from calql_vision.envs import make_env
 from calql_vision.envs.gym import TESTED
+from calql_vision.policy import RandomPolicy
 from calql_vision.rollout import rollout
 from calql_vision.types import EnvSpec
 
@@ -82,15 +83,8 @@ def made():
         env.close()
 
 
-class RandomPolicy:
-    def __init__(self, env, seed=0):
-        self.random, self.width = np.random.default_rng(seed), env.pixel_spec.action_dim
-
-    def reset(self):
-        pass
-
-    def act(self, observation):
-        return self.random.uniform(-1, 1, self.width).astype(np.float32)
+def random_policy(env, seed=0):
+    return RandomPolicy(env.pixel_spec.action_dim, np.random.default_rng(seed))
 
 
 def assert_same_episode(a, b):
@@ -107,7 +101,7 @@ def test_it_passes_gymnasiums_checker(env):
 
 
 def test_a_random_episode_keeps_to_the_spaces_and_the_spec_is_plain(env):
-    episode = rollout(env, RandomPolicy(env), seed=0)
+    episode = rollout(env, random_policy(env), seed=0)
     assert 1 <= len(episode) <= env.pixel_spec.horizon
     for images, proprio in zip(episode.images, episode.proprio, strict=True):
         assert env.observation_space.contains({"images": images, "proprio": proprio})
@@ -117,20 +111,20 @@ def test_a_random_episode_keeps_to_the_spaces_and_the_spec_is_plain(env):
 
 
 def test_the_same_seed_repeats_bit_for_bit_in_the_same_env_and_in_another(env, case, made):
-    first = rollout(env, RandomPolicy(env), seed=7, record_states=True)
-    rollout(env, RandomPolicy(env, 1), seed=8)
-    assert_same_episode(first, rollout(env, RandomPolicy(env), seed=7, record_states=True))
+    first = rollout(env, random_policy(env), seed=7, record_states=True)
+    rollout(env, random_policy(env, 1), seed=8)
+    assert_same_episode(first, rollout(env, random_policy(env), seed=7, record_states=True))
     other = made(case)
-    assert_same_episode(first, rollout(other, RandomPolicy(env), seed=7, record_states=True))
+    assert_same_episode(first, rollout(other, random_policy(env), seed=7, record_states=True))
     seeds = [env.reset(seed=seed)[0]["images"] for seed in (7, 8, 9)]
     # The kitchen always starts the same, but for noise that no picture shows.
     assert "Kitchen" in case or any((seeds[0] != other).any() for other in seeds[1:])
 
 
 def test_a_restored_state_shows_the_stored_image_and_goes_on_bit_for_bit(env, case, made):
-    episode = rollout(env, RandomPolicy(env), seed=5, record_states=True)
+    episode = rollout(env, random_policy(env), seed=5, record_states=True)
     middle = len(episode) // 2
-    rollout(env, RandomPolicy(env, 1), seed=6)
+    rollout(env, random_policy(env, 1), seed=6)
     env.render()  # for people; changes nothing
     for each in (env, made(case)):  # one that has been elsewhere, and one that was never reset
         restored = each.set_state(episode.states[middle])
@@ -145,7 +139,7 @@ def test_a_restored_state_shows_the_stored_image_and_goes_on_bit_for_bit(env, ca
 
 
 def test_restoring_a_state_leaves_it_as_it_is(env):
-    rollout(env, RandomPolicy(env), seed=2)
+    rollout(env, random_policy(env), seed=2)
     state = env.get_state()
     env.set_state(state)
     np.testing.assert_array_equal(env.get_state(), state)

@@ -7,9 +7,8 @@ from typing import Any, Protocol
 
 import gymnasium
 import numpy as np
-import torch
-from torch.nn.functional import interpolate
 
+from calql_vision.datasets.hdf5_read import resized
 from calql_vision.envs.gym.registered import Registered
 from calql_vision.rendering import Cameras, load_mujoco
 
@@ -94,9 +93,7 @@ class RenderedViews:
         self.picture()
 
     def render(self) -> np.ndarray:
-        channels_first = torch.from_numpy(self.picture().copy()).permute(2, 0, 1)[None]
-        resized = interpolate(channels_first, self._size, mode="bilinear", antialias=True)
-        return resized.permute(0, 2, 3, 1).contiguous().numpy()
+        return resized(self.picture()[None].copy(), self._size)
 
     def picture(self) -> np.ndarray:
         name = self._env.spec.id

@@ -1,52 +1,23 @@
-"""Laws of the stages that make, render again and look at a file, on the real simulator."""
+"""Laws of the stages that make a file and render it again, on the real simulator."""
 
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 
 import h5py
-import imageio.v3 as imageio
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from calql_vision.datasets.hdf5 import DatasetError, EpisodeWriter, read_episodes, read_spec
-from calql_vision.datasets.returns import RewardConfig
-from calql_vision.envs import make_expert
-from calql_vision.rollout import rollout
-from calql_vision.stages import collect, convert, inspect
+from calql_vision.datasets.hdf5 import read_episodes, read_spec
+from calql_vision.stages import collect, convert
 from calql_vision.stages.collect import CollectConfig
 from calql_vision.stages.convert import ConvertConfig
 from calql_vision.stages.inspect import InspectConfig
 from calql_vision.stages.parallel import map_in_order
-from calql_vision.stages.task import TaskConfig, task_env
+from calql_vision.stages.task import TaskConfig
 
 TASK = TaskConfig(image_size=16, horizon=25, collect_kwargs={"start_region": 0.5})
 PERFECT = partial(CollectConfig, task=TASK, episodes=2, noise=0.0)
-
-
-class Still:
-    """A policy that lifts nothing."""
-
-    def reset(self):
-        pass
-
-    def act(self, observation):
-        return np.zeros(4, dtype=np.float32)
-
-
-@pytest.fixture(scope="module")
-def demonstrations(tmp_path_factory):
-    """Eight demonstrations, every other one a failure, with their last frames and states."""
-    path = tmp_path_factory.mktemp("data") / "lift.hdf5"
-    env = task_env(TASK, collecting=True)
-    policies = [make_expert(env, noise=0.0), Still()]
-    versions = collect.software_versions()
-    with EpisodeWriter(path, env.pixel_spec, versions=versions, next_obs=True) as writer:
-        for number in range(8):
-            writer.append(rollout(env, policies[number % 2], seed=number, record_states=True))
-    env.close()
-    return path
 
 
 def contents(path) -> dict:
@@ -240,64 +211,3 @@ def test_convert_needs_a_source_and_keeps_an_existing_output(demonstrations, tmp
         convert.run(ConvertConfig())
     with pytest.raises(ValueError, match="exists already"):
         convert.run(ConvertConfig(source=str(demonstrations), output=str(demonstrations)))
-
-
-# Inspect ----------------------------------------------------------------------------------------
-
-
-def test_inspect_counts_what_is_there(demonstrations, capsys):
-    result = inspect.run(InspectConfig(data=str(demonstrations)))
-    episodes = list(read_episodes(demonstrations))
-    assert [len(e) for e in result.episodes] == [len(e) for e in episodes]
-    assert [e.success for e in result.episodes] == [e.success for e in episodes]
-    page = capsys.readouterr().out
-    for words in (
-        "8, of which 4 successful (50%)",
-        f"{sum(map(len, episodes))} ",
-        "front, wrist: 16 x 16 pixels",
-        "robot0_eef_pos 3",
-        "train 7, valid 1",
-        "start_region 0.5",
-        "dimension 3",
-    ):
-        assert words in page
-
-
-def test_returns_to_go_are_those_that_the_agent_will_see(demonstrations):
-    config = InspectConfig(data=str(demonstrations), reward=RewardConfig(scale=10.0, bias=-5.0))
-    for episode in inspect.run(config).episodes:
-        if not episode.success:
-            assert np.allclose(episode.returns_to_go, -5 / (1 - 0.97))
-            continue
-        assert episode.returns_to_go[-1] == 5
-        for now, later in pairwise(episode.returns_to_go):
-            assert now == pytest.approx(-5 + 0.97 * later, rel=1e-5)
-
-
-def test_the_contact_sheet_shows_two_of_each_outcome(demonstrations):
-    result = inspect.run(InspectConfig(data=str(demonstrations)))
-    assert result.contact_sheet == demonstrations.with_name("lift_contact_sheet.png")
-    picture = imageio.imread(result.contact_sheet)
-    assert picture.shape[0] > 500
-    assert len(np.unique(picture.reshape(-1, picture.shape[-1]), axis=0)) > 50
-    assert not list(demonstrations.parent.glob("*.partial"))
-
-
-def test_inspect_takes_a_filter_key(demonstrations):
-    result = inspect.run(InspectConfig(data=str(demonstrations), filter_key="valid"))
-    assert len(result.episodes) == 1
-
-
-def test_inspect_refuses_a_missing_file(tmp_path):
-    with pytest.raises(DatasetError, match="no such file"):
-        inspect.run(InspectConfig(data=str(tmp_path / "gone.hdf5")))
-
-
-def test_dones_of_no_done_mode_are_suspicious(demonstrations, tmp_path):
-    path = tmp_path / "data.hdf5"
-    path.write_bytes(demonstrations.read_bytes())
-    before = inspect.run(InspectConfig(data=str(path))).suspicious
-    with h5py.File(path, "a") as file:
-        file["data/demo_0/dones"][1] = 1
-    (new,) = set(inspect.run(InspectConfig(data=str(path))).suspicious) - set(before)
-    assert "dones agree with none" in new
