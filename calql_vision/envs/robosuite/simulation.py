@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from calql_vision.envs.robosuite import older_models
 from calql_vision.rendering import load_mujoco
 
 mujoco = load_mujoco()  # before robosuite, which would settle MUJOCO_GL by itself
@@ -184,19 +186,35 @@ class Simulation:
     def load_model(self, xml: str) -> None:
         """Go on in another model of the task, such as a demo's `model_file` from any machine.
 
-        Meshes are those of the installed robosuite. A state should follow; the next `start`
-        returns to the task's own model. Raises ValueError for a model that does not fit.
+        Meshes are those of the installed robosuite. A model of before 1.5 cannot be loaded: the
+        task's own takes its place, with a warning, if it has the same joints. A state should
+        follow; the next `start` returns to the task's own model. Raises ValueError for a model
+        that does not fit.
         """
         if xml == self._xml:
             return
         try:
-            self._load(xml)
+            self._load_older(xml) if older_models.fits(xml, self._own_xml) else self._load(xml)
         except (ValueError, KeyError, AttributeError, ElementTree.ParseError) as error:
             self._load(self._own_xml)
             raise ValueError(
                 f"the model does not fit {type(self.env).__name__} of robosuite "
-                f"{robosuite.__version__} ({error}); versions before 1.5 name things otherwise"
+                f"{robosuite.__version__} ({error})"
             ) from error
+
+    def _load_older(self, xml: str) -> None:
+        """The task's own model with its bodies where the older one puts them."""
+        warnings.warn(
+            f"the model is of a robosuite before 1.5; {robosuite.__version__}'s own stands in for "
+            "it, whose joints are the same: sizes of objects and colours may differ slightly",
+            stacklevel=2,
+        )
+        self._load(self._own_xml)
+        for name, (position, rotation) in older_models.places(xml).items():
+            if name in self._fixed_names:
+                self.model.body(name).pos, self.model.body(name).quat = position, rotation
+        self._xml = xml
+        self._remember_model()
 
     def _load(self, xml: str) -> None:
         self.env.reset_from_xml_string(self.env.edit_model_xml(xml))
@@ -208,6 +226,10 @@ class Simulation:
         top_level, jointless = self.model.body_parentid == 0, self.model.body_dofnum == 0
         self._fixed = np.flatnonzero(top_level & jointless)[1:]  # 0 is the world itself
         self._places = self._current_places()
+
+    @property
+    def _fixed_names(self) -> list[str]:
+        return [self.model.body(index).name for index in self._fixed]
 
     def _current_places(self) -> np.ndarray:
         return np.hstack([self.model.body_pos[self._fixed], self.model.body_quat[self._fixed]])
@@ -225,7 +247,7 @@ class Simulation:
             return xml
         tree = ElementTree.fromstring(xml)
         for row in moved:
-            name = self.model.body(self._fixed[row]).name
+            name = self._fixed_names[row]
             body = tree.find(f"worldbody/body[@name='{name}']")
             body.set("pos", _numbers(current[row, :3]))
             body.set("quat", _numbers(current[row, 3:]))
