@@ -33,7 +33,9 @@ AGENT  := $(WORDS) algo=$(ALGO) seed=$(SEED)
 # These learn from the first environment step on, without a pre-trained agent.
 ONLINE_ONLY := sac rlpd
 LONELY := $(filter $(ALGO),$(ONLINE_ONLY))
-START  := $(if $(LONELY),$(DATA),$(FOLDER)/pretrain/checkpoint.pt)
+# SAC takes demonstrations for statistics alone, and only if they are there: many have no expert.
+OTHERS := $(if $(filter sac,$(ALGO)),$(wildcard $(DATA)),$(DATA))
+START  := $(if $(LONELY),$(OTHERS),$(FOLDER)/pretrain/checkpoint.pt)
 PRETRAINED := $(if $(LONELY),,$(FOLDER)/evaluate_pretrain/metrics.json)
 
 .PHONY: help setup demo test lint lock doctor collect convert inspect pretrain \

@@ -145,6 +145,19 @@ def test_what_a_stage_says_goes_to_its_log(first_call):
     assert log.count("what a stage says") == len(STAGES)
 
 
+def test_sac_wants_no_demonstrations_that_nobody_has(project):
+    plan = {
+        algo: subprocess.run(
+            ["make", "--dry-run", "evaluate", "TASK=gym/AdroitHandDoor-v1", f"ALGO={algo}"],
+            cwd=project, capture_output=True, text=True, check=True,
+        ).stdout
+        for algo in ("sac", "rlpd")
+    }  # fmt: skip
+    assert "calql-vision finetune" in plan["sac"]
+    assert "calql-vision collect" not in plan["sac"]
+    assert "calql-vision collect" in plan["rlpd"]
+
+
 def test_a_failure_is_named_the_others_go_on_and_only_the_rest_is_run_again(project):
     run, calls = compare(project, BROKEN="finetune lift cql 1")
     assert run.returncode != 0
