@@ -39,6 +39,7 @@ _METHOD_STYLES = {
     "cal_ql_official": Style("#56B4E9", "-"),
     "cql_official": Style("#E69F00", _DASHED),
     "cql_sac": Style("#E69F00", "-"),
+    "cal_ql_sac": Style("#56B4E9", _DASH_DOTTED),
     "wsrl": Style("#56B4E9", _DASHED),
     "iql": Style("#009E73", "-"),
     "awac": Style("#009E73", _DASHED),

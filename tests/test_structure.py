@@ -12,6 +12,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from calql_vision.agents import AGENTS
+from calql_vision.agents.config import online_config
 from calql_vision.configuration import composed, group_choices, register
 from calql_vision.stages.pretrain import PretrainConfig
 
@@ -145,3 +146,13 @@ def test_make_knows_which_methods_need_no_pretraining():
     fresh = {name for name, config in configs.items() if not config.online.pretrained}
     assert set(line.partition(":=")[2].split()) == fresh
     assert {config.name for config in configs.values()} == set(AGENTS), "a YAML for every row"
+
+
+@pytest.mark.parametrize(
+    ("name", "calibrated"), [("cql_sac", False), ("cal_ql_sac", True), ("wsrl", True)]
+)
+def test_the_penalty_of_these_ends_with_pretraining(name, calibrated):
+    register("pretrain", PretrainConfig)
+    offline = OmegaConf.to_object(composed("pretrain", [f"algo={name}"])).algo
+    assert (offline.label, offline.calibrated) == (name, calibrated)
+    assert offline.penalty_weight > 0 == online_config(offline).penalty_weight
