@@ -118,7 +118,7 @@ def test_tasks_are_compared_on_one_page(runs, tmp_path):
     shutil.rmtree(tmp_path / "runs/tabletop/other/cql/seed2")
     shutil.copytree(runs / TASK, tmp_path / "runs" / TASK)
     config = compare.CompareConfig(
-        [TASK, "tabletop/other"], str(tmp_path / "runs"), str(tmp_path / "out")
+        [TASK, "tabletop/other"], None, str(tmp_path / "runs"), str(tmp_path / "out")
     )
     text = compare.run(config).read_text()
     for name in re.findall(r"!\[.*\]\((.*)\)", text):
@@ -129,6 +129,18 @@ def test_tasks_are_compared_on_one_page(runs, tmp_path):
     assert "| cql | 0.58" in first, "the interquartile mean of three seeds"
     assert "| cal_ql | 0.75" in together
     assert "| cql |" not in together, "with two seeds on one task it has no interval"
+
+
+def test_chosen_methods_alone_are_compared_in_their_order(runs, tmp_path):
+    def page(*methods):
+        config = compare.CompareConfig([TASK], [*methods], str(runs), str(tmp_path))
+        return compare.run(config).read_text()
+
+    assert re.findall(r"\*\*(.*)\*\*, 3 seeds", page("cql", "cal_ql")) == ["cql", "cal_ql"]
+    assert "cal_ql**" not in page("cql", "iql")
+    assert "methods=[cql,iql]" in page("cql", "iql"), "the command is given back"
+    with pytest.raises(ValueError, match="no run of iql; there are cal_ql, cql"):
+        page("iql")
 
 
 def test_methods_are_summarised_over_the_tasks_that_all_of_them_share(runs):

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -25,6 +25,7 @@ class CompareConfig:
     """One page about the runs of several tasks; `report` says more about each."""
 
     tasks: list[str] = field(default_factory=lambda: ["tabletop/lift"])  # folders of `runs`
+    methods: list[str] | None = None  # those alone, in this order; null: all that have run
     runs: str = "runs"  # folder with <task>/<method>/seed<k>
     output: str = "reports/comparison"  # folder
 
@@ -32,12 +33,12 @@ class CompareConfig:
 def run(config: CompareConfig) -> Path:
     """Write index.md and the figures beside it; returns the page's path.
 
-    Raises ValueError where a task has no run.
+    Raises ValueError where a task has no run, or none of the chosen methods.
     """
-    tasks = [read_runs(Path(config.runs), task) for task in config.tasks]
+    tasks = [_chosen(read_runs(Path(config.runs), task), config.methods) for task in config.tasks]
     folder, figures = Path(config.output), draw_tasks(tasks)
     content = {f"{name}.png": png(figure) for name, figure in figures.items()}
-    content["index.md"] = _page(tasks, list(figures)).encode()
+    content["index.md"] = _page(tasks, config.methods, list(figures)).encode()
     for name, found in content.items():
         with whole_file(folder / name) as partial:
             partial.write_bytes(found)
@@ -47,9 +48,22 @@ def run(config: CompareConfig) -> Path:
     return folder / "index.md"
 
 
-def _page(tasks: list[Results], figures: list[str]) -> str:
+def _chosen(results: Results, methods: list[str] | None) -> Results:
+    if methods is None:
+        return results
+    runs = [run for label in methods for run in results.methods.get(label, [])]
+    if not runs:
+        raise ValueError(
+            f"{results.task} has no run of {', '.join(methods)}; there are "
+            f"{', '.join(results.methods)}"
+        )
+    return replace(results, runs=runs)
+
+
+def _page(tasks: list[Results], methods: list[str] | None, figures: list[str]) -> str:
     return _template().render(
         tasks=tasks,
+        methods=methods,
         figures=figures,
         headline=headline,
         across_seeds=across_seeds,
