@@ -61,14 +61,16 @@ def method_styles(labels: Sequence[str]) -> dict[str, Style]:
     return _METHOD_STYLES | dict(zip(unknown, cycle(_OTHER_STYLES), strict=False))
 
 
-def legend_on_top(figure: Figure, axis: Axes) -> None:
-    handles, labels = once(axis)
+def legend_on_top(figure: Figure, *axes: Axes) -> None:
+    handles, labels = once(*axes)
     if labels:
         figure.legend(handles, labels, loc="outside upper left", ncols=min(4, len(labels)))
 
 
-def once(axis: Axes) -> tuple[list[Artist], list[str]]:
+def once(*axes: Axes) -> tuple[list[Artist], list[str]]:
     """Handles and labels of a legend, every label once: both stages draw a line of their own."""
-    handles, labels = axis.get_legend_handles_labels()
-    by_label = dict(zip(labels, handles, strict=True))
+    by_label = {}
+    for axis in axes:
+        handles, labels = axis.get_legend_handles_labels()
+        by_label |= dict(zip(labels, handles, strict=True))
     return list(by_label.values()), list(by_label)

@@ -23,11 +23,7 @@ def draw_tasks(tasks: Sequence[Results]) -> dict[str, Figure]:
     styles = method_styles(list(labels))
     with matplotlib.rc_context(STYLE):
         figures = {name: _panels(tasks, styles, draw) for name, draw in _DRAWINGS.items()}
-    return {
-        name: figure
-        for name, figure in figures.items()
-        if any(once(axis)[1] for axis in figure.axes)
-    }
+    return {name: figure for name, figure in figures.items() if once(*figure.axes)[1]}
 
 
 def _panels(tasks: Sequence[Results], styles: dict[str, Style], draw: Callable) -> Figure:
@@ -40,6 +36,5 @@ def _panels(tasks: Sequence[Results], styles: dict[str, Style], draw: Callable) 
         axis.set_title(results.task, pad=16)
     for axis in axes.flat[len(tasks) :]:
         axis.remove()
-    fullest = max(axes.flat[: len(tasks)], key=lambda axis: len(once(axis)[1]))
-    legend_on_top(figure, fullest)
+    legend_on_top(figure, *axes.flat[: len(tasks)])
     return figure
