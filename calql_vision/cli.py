@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -89,7 +90,15 @@ def _run_stage(name: str, words: list[str]) -> None:
         check_keys(name, words)
     except ValueError as error:
         sys.exit(f"error: {error}")
+    warnings.formatwarning = plain_warning
     _hydra(name, words, lambda config: _report_errors(module.run, config))
+
+
+def plain_warning(message, category, *place, original=warnings.formatwarning) -> str:
+    """What is meant for people, without the line of code that says it; others as they are."""
+    if category is UserWarning:
+        return f"warning: {message}\n"
+    return original(message, category, *place)
 
 
 def _hydra(name: str, words: list[str], job) -> None:

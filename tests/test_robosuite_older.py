@@ -1,5 +1,7 @@
 """Laws of recordings that robosuite 1.4.1 itself wrote; see robosuite_1_4/README.md."""
 
+import subprocess
+import sys
 import warnings
 import xml.etree.ElementTree as ElementTree
 import zipfile
@@ -65,6 +67,16 @@ def test_both_versions_are_named(task, converted):
     said = " ".join(converted[task][1])
     assert "recorded with robosuite 1.4.1 but 1.5.2 is installed" in said
     assert "1.5.2's own stands in" in said
+
+
+def test_a_person_reads_one_sentence_per_warning(recordings, tmp_path):
+    words = [f"source={recordings / 'door.hdf5'}", "output=door.hdf5", "image_size=16"]
+    run = subprocess.run(
+        [sys.executable, "-m", "calql_vision", "convert", *words],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert run.stderr.count("warning: ") == 2
+    assert ".py" not in run.stderr, "where in the code, helps nobody"
 
 
 def test_an_opened_door_is_a_success(converted):
