@@ -2,10 +2,10 @@
 
 import xml.etree.ElementTree as ElementTree
 
-#: What 1.5 calls otherwise among the joints: since then a gripper says which hand it is.
-_RENAMED = (("gripper0_", "gripper0_right_"),)
+#: How the names of a gripper's joints begin; since 1.5 they say which hand it is.
+_GRIPPER, _GRIPPER_1_5 = "gripper0_", "gripper0_right_"
 
-#: A body's name -> where it stands in the world: position, and quaternion or None.
+#: A body's name -> where it stands in the world: [3] in metres, and a quaternion [4], w first.
 Places = dict[str, tuple[list[float], list[float]]]
 
 
@@ -41,10 +41,7 @@ def _world(xml: str) -> ElementTree.Element:
 
 
 def _renamed(name: str) -> str:
-    for old, new in _RENAMED:
-        if name.startswith(old):
-            return new + name.removeprefix(old)
-    return name
+    return _GRIPPER_1_5 + name.removeprefix(_GRIPPER) if name.startswith(_GRIPPER) else name
 
 
 def _numbers(text: str) -> list[float]:

@@ -194,7 +194,8 @@ class Simulation:
         if xml == self._xml:
             return
         try:
-            self._load_older(xml) if older_models.fits(xml, self._own_xml) else self._load(xml)
+            load = self._load_older if older_models.fits(xml, self._own_xml) else self._load
+            load(xml)
         except (ValueError, KeyError, AttributeError, ElementTree.ParseError) as error:
             self._load(self._own_xml)
             raise ValueError(
