@@ -1,6 +1,7 @@
 """Records demonstrations of Lift with robosuite's own code and none of ours.
 
-python benchmarks/record_lift.py FOLDER    then robomimic's convert_robosuite.py on FOLDER/demo.hdf5
+python benchmarks/record_lift.py FOLDER [SEED]
+then robomimic's convert_robosuite.py on FOLDER/demo.hdf5
 
 What docs/results.md calls recordings of robosuite's own scripts. A crude policy takes the place of
 the human at robosuite's devices: over the cube, down, close, up, with pushes that change slowly.
@@ -21,7 +22,7 @@ from robosuite.wrappers import DataCollectionWrapper
 EPISODES, STEPS = 120, 80
 
 
-def record(folder: str) -> None:
+def record(folder: str, seed: int = 0) -> None:
     """Raw episodes, and the successful ones gathered in demo.hdf5."""
     controller = load_composite_controller_config(controller=None, robot="Panda")
     config = {"env_name": "Lift", "robots": ["Panda"], "controller_configs": controller}
@@ -32,9 +33,10 @@ def record(folder: str) -> None:
         use_camera_obs=False,
         ignore_done=True,
         control_freq=20,
+        seed=seed,
     )
     env = DataCollectionWrapper(env, f"{folder}/raw")
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
     for _ in range(EPISODES):
         lift(env, random)
     env.close()
@@ -64,4 +66,4 @@ def intended(way: np.ndarray, held: int) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    record(sys.argv[1])
+    record(sys.argv[1], *map(int, sys.argv[2:]))
