@@ -12,8 +12,8 @@ from calql_vision.agents.awac import batch_weight
 from calql_vision.agents.config import online_config, with_options
 from calql_vision.agents.iql import advantage_weight
 from calql_vision.agents.td3_bc import q_scale
-from calql_vision.checkpoint import Checkpoint
 from calql_vision.encoders.pixels import EncoderConfig
+from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.losses import expectile_loss, regression_loss
 from calql_vision.types import EnvSpec, FeatureBatch, Observation, PixelBatch
 
