@@ -13,7 +13,7 @@ from calql_vision.agents import CalQLConfig, build_agent
 from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.datasets.returns import RewardConfig
 from calql_vision.encoders.pixels import EncoderConfig
-from calql_vision.learn import learn
+from calql_vision.engine.learn import learn
 from calql_vision.types import EnvSpec, Episode
 
 SPEC = EnvSpec("benchmark", ("front", "wrist"), (48, 48), {"proprio": 4}, 4, 40, 10.0)

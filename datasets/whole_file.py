@@ -36,3 +36,9 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_output(path: Path, overwrite: bool) -> None:
+    """ValueError if the file exists and may not be replaced."""
+    if path.exists() and not overwrite:
+        raise ValueError(f"{path} exists already; set overwrite=true to replace it")

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from calql_vision.datasets.hdf5 import EpisodeWriter
+from calql_vision.engine.environments import task_env
+from calql_vision.engine.rollout import rollout
 from calql_vision.envs import make_expert
-from calql_vision.rollout import rollout
-from calql_vision.stages.collect import software_versions
-from calql_vision.stages.task import TaskConfig, task_env
+from calql_vision.runs.config import TaskConfig
+from calql_vision.runs.machine import software_versions
 from calql_vision.types import EnvSpec, Episode
 
 

@@ -12,8 +12,8 @@ from calql_vision.agents import AGENTS, build_agent
 from calql_vision.agents.cal_ql import CalQLConfig, calibrate
 from calql_vision.agents.soft import SoftConfig
 from calql_vision.encoders.pixels import EncoderConfig, PixelEncoder
-from calql_vision.learn import learn
-from calql_vision.policy import AgentPolicy
+from calql_vision.engine.learn import learn
+from calql_vision.engine.policy import AgentPolicy
 from calql_vision.types import EnvSpec, Observation, PixelBatch
 
 CPU = torch.device("cpu")

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from calql_vision.cli import STAGES
-from calql_vision.configuration import composed, field_comments, offer_tasks, register
+from calql_vision.cli.configuration import composed, field_comments, offer_tasks, register
 from calql_vision.stages.finetune import FinetuneConfig
 
 

@@ -9,12 +9,12 @@ import pytest
 from omegaconf import OmegaConf
 
 from calql_vision.datasets.hdf5 import read_episodes, read_spec
+from calql_vision.engine.parallel import map_in_order
+from calql_vision.runs.config import TaskConfig
 from calql_vision.stages import collect, convert
 from calql_vision.stages.collect import CollectConfig
 from calql_vision.stages.convert import ConvertConfig
 from calql_vision.stages.inspect import InspectConfig
-from calql_vision.stages.parallel import map_in_order
-from calql_vision.stages.task import TaskConfig
 
 TASK = TaskConfig(image_size=16, horizon=25, collect_kwargs={"start_region": 0.5})
 PERFECT = partial(CollectConfig, task=TASK, episodes=2, noise=0.0)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from calql_vision.envs import make_env
+from calql_vision.runs.config import TaskConfig
 from calql_vision.stages import collect, convert, replay
 from calql_vision.stages.collect import CollectConfig
 from calql_vision.stages.convert import ConvertConfig
-from calql_vision.stages.task import TaskConfig
 
 DEMOS = 12
 TASK = TaskConfig(image_size=8, horizon=25)

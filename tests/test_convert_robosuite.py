@@ -15,11 +15,11 @@ from robomimic.envs.env_base import EnvBase
 from robomimic.scripts.dataset_states_to_obs import extract_trajectory
 from robomimic.utils.dataset import SequenceDataset
 
-from calql_vision.configuration import composed, register
+from calql_vision.cli.configuration import composed, register
 from calql_vision.datasets.hdf5 import DatasetError, filter_keys, read_episodes, read_spec
+from calql_vision.engine.rollout import rollout
 from calql_vision.envs import make_env, make_expert
-from calql_vision.rendering import load_mujoco
-from calql_vision.rollout import rollout
+from calql_vision.envs.rendering import load_mujoco
 from calql_vision.stages import convert, inspect, pretrain
 from calql_vision.stages.convert import ConvertConfig
 from calql_vision.stages.inspect import InspectConfig

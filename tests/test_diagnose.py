@@ -9,16 +9,16 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from calql_vision.configuration import composed, register
+from calql_vision.cli.configuration import composed, register
 from calql_vision.datasets.returns import RewardConfig
-from calql_vision.diagnosis import Diagnosis
+from calql_vision.engine.critic_evaluation import CriticEvaluation
+from calql_vision.engine.q_values import best_value, pairs, q_values, transitions
+from calql_vision.engine.rollout import rollout
+from calql_vision.engine.seeds import episode_seed
 from calql_vision.envs import make_env, make_expert
-from calql_vision.examination import Examination
-from calql_vision.rollout import rollout
-from calql_vision.seeds import episode_seed
+from calql_vision.runs.diagnosis import Diagnosis, Pairs
 from calql_vision.stages import collect, diagnose, finetune, pretrain
 from calql_vision.types import Observation
-from calql_vision.values import Pairs, best_value, pairs, q_values, transitions
 
 CONFIGS = {
     "collect": collect.CollectConfig,
@@ -58,9 +58,9 @@ def agent(run):
 
 
 @pytest.fixture
-def examination():
+def evaluation():
     env = make_env("tabletop/lift", image_size=16)
-    yield Examination(env, GAMMA, RewardConfig(), episodes=STARTS, samples=4)
+    yield CriticEvaluation(env, GAMMA, RewardConfig(), episodes=STARTS, samples=4)
     env.close()
 
 
@@ -70,23 +70,23 @@ def batch_of(agent, random_episode, small_spec, success=True):
     return transitions(random_episode(spec, 6, success), GAMMA, RewardConfig())
 
 
-def test_the_value_of_a_policy_is_its_discounted_return(examination):
+def test_the_value_of_a_policy_is_its_discounted_return(evaluation):
     """With -1 per step and 0 at success after T steps: -(1 + gamma + ... + gamma^(T-2))."""
-    expert = make_expert(examination.env, noise=0.0)
+    expert = make_expert(evaluation.env, noise=0.0)
     seeds = [episode_seed("validate", 0, number) for number in range(STARTS)]
-    lengths = [len(rollout(examination.env, expert, seed)) for seed in seeds]
+    lengths = [len(rollout(evaluation.env, expert, seed)) for seed in seeds]
     expected = [-sum(GAMMA**t for t in range(length - 1)) for length in lengths]
-    assert examination.policy_values(expert) == pytest.approx(expected, rel=1e-5)
+    assert evaluation.policy_values(expert) == pytest.approx(expected, rel=1e-5)
 
 
-def test_failing_once_counts_as_failing_for_ever(examination):
+def test_failing_once_counts_as_failing_for_ever(evaluation):
     class Idle:
         def reset(self): ...
 
         def act(self, observation):
             return np.zeros(4, dtype=np.float32)
 
-    assert examination.policy_values(Idle()) == pytest.approx([-1 / (1 - GAMMA)] * STARTS)
+    assert evaluation.policy_values(Idle()) == pytest.approx([-1 / (1 - GAMMA)] * STARTS)
 
 
 def test_the_optimum_is_the_experts_and_no_policys_value_is_greater(run):
@@ -97,12 +97,12 @@ def test_the_optimum_is_the_experts_and_no_policys_value_is_greater(run):
         assert found.start.optimum.min() > -12, "the expert always succeeds within 12 steps"
 
 
-def test_without_an_expert_the_best_checkpoint_is_the_optimum(examination, monkeypatch):
+def test_without_an_expert_the_best_checkpoint_is_the_optimum(evaluation, monkeypatch):
     def none(env, noise):
         raise ValueError("this family has no scripted experts")
 
-    monkeypatch.setattr("calql_vision.examination.make_expert", none)
-    optimum, whose = examination.optimum([np.array([-3.0, -9.0]), np.array([-5.0, -4.0])])
+    monkeypatch.setattr("calql_vision.engine.critic_evaluation.make_expert", none)
+    optimum, whose = evaluation.optimum([np.array([-3.0, -9.0]), np.array([-5.0, -4.0])])
     assert optimum.tolist() == [-3, -4]
     assert "best of the run's checkpoints" in whose
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
+from calql_vision.engine.environments import spec_env
+from calql_vision.engine.policy import RandomPolicy
+from calql_vision.engine.rollout import rollout
 from calql_vision.envs import env_names, make_env, make_expert
 from calql_vision.envs.robosuite import TASKS as ROBOSUITE_TASKS
 from calql_vision.envs.tabletop import TASKS
-from calql_vision.policy import RandomPolicy
-from calql_vision.rollout import rollout
-from calql_vision.stages.task import spec_env
 from calql_vision.types import EnvSpec
 
 #: name -> arguments that keep a test short

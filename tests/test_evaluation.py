@@ -4,9 +4,9 @@ from itertools import pairwise, product
 
 import pytest
 
-from calql_vision.evaluation import wilson_interval
-from calql_vision.learn import loose_critic
-from calql_vision.seeds import PURPOSES, episode_seed
+from calql_vision.engine.learn import loose_critic
+from calql_vision.engine.seeds import PURPOSES, episode_seed
+from calql_vision.runs.intervals import wilson_interval
 from calql_vision.stages.pretrain import milestones
 
 

@@ -16,7 +16,7 @@ from calql_vision.datasets.frame_store import read_episodes_within
 from calql_vision.datasets.hdf5 import DatasetError, EpisodeWriter
 from calql_vision.datasets.hdf5_read import count_frames, read_episodes
 from calql_vision.datasets.returns import RewardConfig
-from calql_vision.stages.training import DataConfig
+from calql_vision.runs.config import DataConfig
 
 #: (length, success) of the demos; without next_obs the failures lose their last transition and
 #: the demo of one failed step is left out.

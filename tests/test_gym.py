@@ -8,10 +8,10 @@ import pytest
 from gymnasium.spaces import Box
 from gymnasium.utils.env_checker import check_env
 
+from calql_vision.engine.policy import RandomPolicy
+from calql_vision.engine.rollout import rollout
 from calql_vision.envs import make_env
 from calql_vision.envs.gym import TESTED
-from calql_vision.policy import RandomPolicy
-from calql_vision.rollout import rollout
 from calql_vision.types import EnvSpec
 
 KITCHEN = ["microwave", "kettle"]

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from calql_vision.configuration import composed, group_choices, register
+from calql_vision.cli.configuration import composed, group_choices, register
 from calql_vision.datasets.hdf5 import read_episodes
+from calql_vision.engine.rollout import rollout
 from calql_vision.envs import env_names, make_env, make_expert
 from calql_vision.envs.gym import TESTED
-from calql_vision.rollout import rollout
 from calql_vision.stages import collect, evaluate, finetune, pretrain
 
 KITCHEN = ["microwave", "kettle"]

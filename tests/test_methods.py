@@ -15,9 +15,9 @@ from calql_vision.agents.config import online_config, with_options
 from calql_vision.agents.iql import advantage_weight
 from calql_vision.agents.soft import SoftConfig, cloning_loss
 from calql_vision.agents.td3_bc import q_scale
-from calql_vision.checkpoint import Checkpoint
-from calql_vision.configuration import composed, register
+from calql_vision.cli.configuration import composed, register
 from calql_vision.encoders.pixels import EncoderConfig
+from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.losses import expectile_loss, regression_loss
 from calql_vision.networks import TanhGaussian
 from calql_vision.stages.pretrain import PretrainConfig

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from calql_vision.configuration import composed, register
+from calql_vision.cli.configuration import composed, register
+from calql_vision.runs.config import TaskConfig
 from calql_vision.stages import collect, evaluate, finetune, pretrain
 from calql_vision.stages.collect import CollectConfig
 from calql_vision.stages.evaluate import EvaluateConfig
 from calql_vision.stages.finetune import FinetuneConfig
 from calql_vision.stages.pretrain import PretrainConfig
-from calql_vision.stages.task import TaskConfig
 
 SIZE = ("task.image_size=24",)
 TINY = (

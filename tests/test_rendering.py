@@ -10,7 +10,7 @@ import pytest
 
 import calql_vision
 from calql_vision.envs import make_env
-from calql_vision.rendering import Cameras, choose_backend
+from calql_vision.envs.rendering import Cameras, choose_backend
 from calql_vision.stages import doctor
 
 CHECKOUT = Path(calql_vision.__file__).parents[1]
@@ -70,7 +70,8 @@ def test_where_nothing_renders_the_error_names_the_packages():
 
 
 def test_a_users_choice_that_cannot_be_loaded_is_named_with_the_remedy():
-    ended = run_python("from calql_vision.rendering import load_mujoco as l; l()", MUJOCO_GL="moon")
+    code = "from calql_vision.envs.rendering import load_mujoco as load; load()"
+    ended = run_python(code, MUJOCO_GL="moon")
     assert "RuntimeError: MUJOCO_GL=moon cannot be loaded" in ended.stderr
     assert "libosmesa6" in ended.stderr
 

@@ -12,17 +12,17 @@ import pytest
 from omegaconf import OmegaConf
 
 from calql_vision import cli
-from calql_vision.configuration import composed, register
+from calql_vision.analysis.results import Curve, read_runs
+from calql_vision.analysis.seed_curves import band_across_seeds
+from calql_vision.cli.configuration import composed, register
 from calql_vision.datasets.hdf5 import EpisodeWriter
-from calql_vision.metrics import MetricsLog
-from calql_vision.results import Curve, read_runs
-from calql_vision.spread import across_seeds
+from calql_vision.engine.metrics_log import MetricsLog
+from calql_vision.engine.training import prepare_folder
 from calql_vision.stages import report
 from calql_vision.stages.commands import reproduction
 from calql_vision.stages.finetune import FinetuneConfig
 from calql_vision.stages.pretrain import PretrainConfig
 from calql_vision.stages.report import ReportConfig
-from calql_vision.stages.training import prepare_folder
 
 TASK = "tabletop/lift"
 CONFIGS = {"pretrain": PretrainConfig, "finetune": FinetuneConfig}
@@ -277,7 +277,7 @@ def test_failure_while_drawing_leaves_nothing(runs, tmp_path, monkeypatch):
 def test_seeds_meet_on_the_steps_that_all_cover():
     first = Curve(np.array([0.0, 10.0, 20.0]), np.array([0.0, 1.0, 2.0]))
     second = Curve(np.array([5.0, 15.0]), np.array([3.5, 4.5]))
-    spread = across_seeds([first, second])
+    spread = band_across_seeds([first, second])
     assert spread.steps.tolist() == [5, 10, 15]
     assert spread.mean.tolist() == [2, 2.5, 3]
     assert spread.low.tolist() == [0.5, 1, 1.5]

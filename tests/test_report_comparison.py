@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from calql_vision.configuration import composed, register
-from calql_vision.diagnosis import CheckpointDiagnosis, Diagnosis, StartValues
-from calql_vision.metrics import MetricsLog
-from calql_vision.results import Results, read_runs
+from calql_vision.analysis.dip import WINDOW
+from calql_vision.analysis.regret_decomposition import diagnosis_notes, regret_decompositions
+from calql_vision.analysis.results import Results, read_runs
+from calql_vision.analysis.seed_intervals import seed_intervals
+from calql_vision.cli.configuration import composed, register
+from calql_vision.engine.metrics_log import MetricsLog
+from calql_vision.figures.number_text import duration, mean_and_range, or_never
+from calql_vision.runs.diagnosis import CheckpointDiagnosis, Diagnosis, Pairs, StartValues
 from calql_vision.stages import compare, report
 from calql_vision.stages.commands import reproduction
-from calql_vision.stages.comparison import across_seeds, diagnosis_notes, regret_parts
-from calql_vision.stages.headline import duration, mean_and_range, or_never
 from calql_vision.stages.pretrain import PretrainConfig
-from calql_vision.switch import WINDOW
-from calql_vision.values import Pairs
 
 TASK = "tabletop/lift"
 FACTS = {
@@ -104,7 +104,7 @@ def test_the_headline_measures_the_switch(page):
 
 
 def test_seeds_are_summarised_by_rliables_numbers(runs, page):
-    cal_ql, cql = across_seeds([read_runs(runs, TASK)])
+    cal_ql, cql = seed_intervals([read_runs(runs, TASK)])
     assert cal_ql.final == (0.75, 0.75, 0.75)
     assert cal_ql.beaten_final is None, "nothing is compared with itself"
     assert cql.final.value == pytest.approx((0.75 + 0.5 + 0.5) / 3)
@@ -145,19 +145,19 @@ def test_chosen_methods_alone_are_compared_in_their_order(runs, tmp_path):
 
 def test_methods_are_summarised_over_the_tasks_that_all_of_them_share(runs):
     results = read_runs(runs, TASK)
-    _, cql = across_seeds([results, results])
+    _, cql = seed_intervals([results, results])
     assert cql.final.value == pytest.approx((0.5 * 2 + 0.75 + 0.5) / 4), "of six runs, two go"
     assert cql.beaten_final.value == pytest.approx((1 / 2 + 1 + 1) / 3)
     lonely = Results("other", results.methods["cql"], [])
-    assert [row.label for row in across_seeds([results, lonely])] == ["cql"]
+    assert [row.label for row in seed_intervals([results, lonely])] == ["cql"]
 
 
 def test_two_seeds_have_no_interval(tmp_path):
     for seed in range(2):
         write_run(tmp_path, "cal_ql", seed, [1], [True])
     results = read_runs(tmp_path, TASK)
-    assert across_seeds([results]) == []
-    assert results.runs[0].switch is None
+    assert seed_intervals([results]) == []
+    assert results.runs[0].dip is None
     page = report.run(report.ReportConfig(runs=str(tmp_path), output=str(tmp_path / "out")))
     text = " ".join(page.read_text().split())
     assert "need at least 3 seeds" in text
@@ -165,7 +165,7 @@ def test_two_seeds_have_no_interval(tmp_path):
 
 
 def test_regret_is_taken_apart_across_seeds(runs, page):
-    before, after = regret_parts(read_runs(runs, TASK))
+    before, after = regret_decompositions(read_runs(runs, TASK))
     assert (before.label, before.when, before.seeds) == ("cal_ql", "before fine-tuning", 2)
     assert before.miscalibration == (2, 1, 3)  # V* is -3, max Q is -4 and -6
     assert before.over_estimation == (2, 1, 3)  # V^pi is -7

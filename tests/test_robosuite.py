@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import robosuite
 
+from calql_vision.engine.rollout import rollout
 from calql_vision.envs import make_env, make_expert
-from calql_vision.rendering import Cameras
-from calql_vision.rollout import rollout
+from calql_vision.envs.rendering import Cameras
 
 SIZE = 48
 #: one of each kind besides Lift, which goes through all of test_envs.py

@@ -8,10 +8,10 @@ import pytest
 import robosuite
 
 from calql_vision.datasets.hdf5 import DatasetError, EpisodeWriter, read_spec
+from calql_vision.engine.environments import spec_env
+from calql_vision.engine.rollout import rollout
 from calql_vision.envs import make_env, make_expert
 from calql_vision.envs.robosuite.arguments import composite_controller
-from calql_vision.rollout import rollout
-from calql_vision.stages.task import spec_env
 from calql_vision.types import EnvSpec
 
 #: A controller as robomimic's files of robosuite 1.2 to 1.4 state it.

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from calql_vision.datasets.hdf5 import read_spec
+from calql_vision.engine.environments import spec_env
 from calql_vision.envs import make_env
 from calql_vision.envs.robosuite.older_models import fits, joint_names
 from calql_vision.stages.convert import ConvertConfig
 from calql_vision.stages.convert import run as convert
-from calql_vision.stages.task import spec_env
 
 RECORDINGS = Path(__file__).parent / "robosuite_1_4" / "recordings.zip"
 TASKS = ("Lift", "Door")

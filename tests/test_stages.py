@@ -10,14 +10,14 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from calql_vision.checkpoint import Checkpoint
-from calql_vision.configuration import composed, group_choices, register
+from calql_vision.cli.configuration import composed, group_choices, register
 from calql_vision.datasets.hdf5 import read_episodes
+from calql_vision.engine.checkpoint import Checkpoint
+from calql_vision.engine.learn import learn
+from calql_vision.engine.seeds import episode_seed
+from calql_vision.engine.training import load_demonstrations
 from calql_vision.envs import make_env
-from calql_vision.learn import learn
-from calql_vision.seeds import episode_seed
 from calql_vision.stages import collect, evaluate, finetune, pretrain
-from calql_vision.stages.training import load_demonstrations
 
 CONFIGS = {
     "collect": collect.CollectConfig,

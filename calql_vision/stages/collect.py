@@ -2,21 +2,21 @@
 
 from dataclasses import dataclass, field
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 from tqdm import tqdm
 
-import calql_vision
 from calql_vision.datasets.hdf5 import EpisodeWriter
+from calql_vision.datasets.whole_file import check_output
+from calql_vision.engine.environments import task_env
+from calql_vision.engine.parallel import map_in_order
+from calql_vision.engine.rollout import rollout
+from calql_vision.engine.seeds import episode_seed
 from calql_vision.envs import make_expert
-from calql_vision.rollout import rollout
-from calql_vision.seeds import episode_seed
-from calql_vision.stages.parallel import map_in_order
-from calql_vision.stages.scale import ScaleConfig
-from calql_vision.stages.task import TaskConfig, task_data, task_env
+from calql_vision.runs.config import ScaleConfig, TaskConfig, task_data
+from calql_vision.runs.machine import software_versions
 from calql_vision.types import EnvSpec, Episode
 
 
@@ -79,17 +79,6 @@ def _amount(config: CollectConfig) -> int:
     if config.episodes is not None:
         return config.episodes
     return max(1, round(config.scale.episodes * config.task.demonstrations))
-
-
-def check_output(path: Path, overwrite: bool) -> None:
-    """ValueError if the file exists and may not be replaced."""
-    if path.exists() and not overwrite:
-        raise ValueError(f"{path} exists already; set overwrite=true to replace it")
-
-
-def software_versions() -> dict[str, str]:
-    """What made the file, for its env_version."""
-    return {"calql-vision": calql_vision.__version__, "mujoco": version("mujoco")}
 
 
 def _collect(config: CollectConfig, path: Path, episodes: int) -> tuple[list[int], int]:

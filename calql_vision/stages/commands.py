@@ -9,8 +9,8 @@ from typing import Any
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from calql_vision.configuration import FREE, composed, group_choices, register
-from calql_vision.results import TRAINING_STAGES, Results, Run
+from calql_vision.analysis.results import TRAINING_STAGES, Results, Run
+from calql_vision.cli.configuration import FREE, composed, group_choices, register
 from calql_vision.stages.collect import CollectConfig
 from calql_vision.stages.diagnose import DiagnoseConfig
 from calql_vision.stages.evaluate import EvaluateConfig

@@ -9,15 +9,17 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from calql_vision.analysis.dip import EARLY, WINDOW
+from calql_vision.analysis.regret_decomposition import regret_decompositions
+from calql_vision.analysis.results import Results, read_runs
+from calql_vision.analysis.seed_intervals import FEWEST, REFERENCE, seed_intervals
+from calql_vision.analysis.summary import summary_rows
 from calql_vision.datasets.whole_file import whole_file
-from calql_vision.figures import png
-from calql_vision.figures_tasks import draw_tasks
-from calql_vision.results import Results, read_runs
-from calql_vision.stages.comparison import FEWEST, REFERENCE, across_seeds, regret_parts
-from calql_vision.stages.headline import duration, headline, mean_and_range, or_never
-from calql_vision.stages.report import machine
-from calql_vision.statistics import Interval
-from calql_vision.switch import EARLY, WINDOW
+from calql_vision.figures.number_text import duration, mean_and_range, or_never
+from calql_vision.figures.tasks import draw_tasks
+from calql_vision.figures.training import png
+from calql_vision.runs.intervals import Interval
+from calql_vision.runs.machine import machine
 
 
 @dataclass
@@ -65,9 +67,9 @@ def _page(tasks: list[Results], methods: list[str] | None, figures: list[str]) -
         tasks=tasks,
         methods=methods,
         figures=figures,
-        headline=headline,
-        across_seeds=across_seeds,
-        regret_parts=regret_parts,
+        summary_rows=summary_rows,
+        seed_intervals=seed_intervals,
+        regret_decompositions=regret_decompositions,
         date=date.today().isoformat(),
         machine=machine(),
         cores=os.cpu_count(),
@@ -90,5 +92,5 @@ def _template() -> Template:
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     filters = (mean_and_range, or_never, duration, interval)
     environment.filters |= {function.__name__: function for function in filters}
-    source = files("calql_vision.stages").joinpath("compare.md").read_text(encoding="utf-8")
+    source = files("calql_vision.figures").joinpath("compare.md").read_text(encoding="utf-8")
     return environment.from_string(source)

@@ -12,7 +12,9 @@ from tqdm import tqdm
 from calql_vision.datasets.hdf5_layout import DatasetError, camera_names, environment
 from calql_vision.datasets.hdf5_select import Selection
 from calql_vision.datasets.hdf5_write import EpisodeWriter, check_storage
-from calql_vision.datasets.whole_file import whole_file
+from calql_vision.datasets.whole_file import check_output, whole_file
+from calql_vision.engine.finished_demos import FinishedDemos, fingerprint
+from calql_vision.engine.replay import Storage, assemble, render
 from calql_vision.envs import make_env
 from calql_vision.formats import Format, recognised
 from calql_vision.formats.hdf5 import PixelFile
@@ -20,9 +22,7 @@ from calql_vision.formats.lerobot import is_lerobot
 from calql_vision.formats.lerobot_write import LeRobotWriter
 from calql_vision.formats.pixels import Choice, EpisodeBuilder, PixelSource
 from calql_vision.formats.states import Recordings
-from calql_vision.stages.collect import check_output, software_versions
-from calql_vision.stages.parts import Parts, fingerprint
-from calql_vision.stages.replay import Storage, assemble, render
+from calql_vision.runs.machine import software_versions
 from calql_vision.types import EnvSpec, PixelEnv
 
 FORMATS = ("hdf5", "lerobot")
@@ -64,7 +64,7 @@ def run(config: ConvertConfig) -> Path:
     """Convert, and say what was written.
 
     States are rendered as robomimic does it, names, masks, attributes and all but observations
-    are kept, and an interrupted run goes on where it was; see `calql_vision.stages.replay`.
+    are kept, and an interrupted run goes on where it was; see `calql_vision.engine.replay`.
     Episodes with images are taken over. Raises DatasetError for a source that cannot be
     converted, ValueError for an impossible configuration.
     """
@@ -116,16 +116,16 @@ def _bytes(path: Path) -> int:
 def _render(recordings: Recordings, output: Path, config: ConvertConfig) -> None:
     rebuild = _environment(recordings.env_args(), config)
     spec = _spec(rebuild)
-    parts = Parts(output, _identity(spec, config))
+    finished = FinishedDemos(output, _identity(spec, config))
     try:
         storage = Storage(_compression(config), config.next_obs, config.done_mode)
-        render(recordings, rebuild, parts, storage, config.processes)
+        render(recordings, rebuild, finished, storage, config.processes)
         with whole_file(output) as path:
-            assemble(recordings, parts, spec, path)
+            assemble(recordings, finished, spec, path)
     except ValueError:
-        parts.remove()  # the same again would find the same fault
+        finished.remove()  # the same again would find the same fault
         raise
-    parts.remove()
+    finished.remove()
 
 
 def _environment(env_args: dict[str, Any], config: ConvertConfig) -> Callable[[], PixelEnv]:

@@ -6,19 +6,19 @@ from pathlib import Path
 import numpy as np
 
 from calql_vision.agents import Agent, AgentConfig
-from calql_vision.checkpoint import Checkpoint
+from calql_vision.analysis.results import TRAINING_STAGES
 from calql_vision.datasets.frame_store import read_episodes_within
 from calql_vision.datasets.hdf5 import demo_names, open_dataset
 from calql_vision.datasets.returns import RewardConfig
-from calql_vision.device import choose_device
-from calql_vision.diagnosis import CheckpointDiagnosis, Diagnosis
-from calql_vision.examination import Examination
-from calql_vision.results import TRAINING_STAGES
-from calql_vision.stages.scale import ScaleConfig
-from calql_vision.stages.task import TaskConfig, spec_env, task_data
-from calql_vision.stages.training import DataConfig, run_folder, set_threads
+from calql_vision.engine.checkpoint import Checkpoint
+from calql_vision.engine.critic_evaluation import CriticEvaluation
+from calql_vision.engine.device import choose_device, set_threads
+from calql_vision.engine.environments import spec_env
+from calql_vision.engine.q_values import has_critic
+from calql_vision.runs.config import DataConfig, ScaleConfig, TaskConfig, task_data
+from calql_vision.runs.diagnosis import CheckpointDiagnosis, Diagnosis
+from calql_vision.runs.layout import run_folder
 from calql_vision.types import Episode
-from calql_vision.values import has_critic
 
 
 @dataclass
@@ -77,9 +77,9 @@ def diagnose(
     try:
         episodes = config.episodes or config.scale.evaluation_episodes
         reward = RewardConfig(**last.reward)
-        examination = Examination(env, last.discount, reward, episodes, config.samples)
-        found = {s: examination.examine(agent, demonstrations) for s, agent in agents.items()}
-        optimum, whose = examination.optimum([each.start.reached for each in found.values()])
+        evaluation = CriticEvaluation(env, last.discount, reward, episodes, config.samples)
+        found = {s: evaluation.diagnose(agent, demonstrations) for s, agent in agents.items()}
+        optimum, whose = evaluation.optimum([each.start.reached for each in found.values()])
     finally:
         env.close()
     facts = {

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from rich.console import Console
 from rich.table import Table
 
-from calql_vision.rendering import REMEDY, choose_backend, probe
+from calql_vision.envs.rendering import REMEDY, choose_backend, probe
 
 REQUIRED = (
     "torch",
@@ -24,7 +24,7 @@ REQUIRED = (
 OPTIONAL = ("robosuite", "gymnasium-robotics")
 
 #: What a check found, and what to do about it (None: nothing).
-Finding = tuple[str, str | None]
+CheckResult = tuple[str, str | None]
 
 
 def run(probe: Callable[[str], str | None] = probe) -> int:
@@ -32,18 +32,18 @@ def run(probe: Callable[[str], str | None] = probe) -> int:
 
     `probe` maps a GL backend to the name of the renderer behind it, or None.
     """
-    findings = {"python": (platform.python_version(), None)}
-    findings |= {package: _package(package) for package in REQUIRED}
-    findings |= {package: (_version(package) or "not installed", None) for package in OPTIONAL}
-    findings |= {"rendering": _rendering(probe), "device": _device(), "cores": (_cores(), None)}
-    return _report(findings)
+    results = {"python": (platform.python_version(), None)}
+    results |= {package: _package(package) for package in REQUIRED}
+    results |= {package: (_version(package) or "not installed", None) for package in OPTIONAL}
+    results |= {"rendering": _rendering(probe), "device": _device(), "cores": (_cores(), None)}
+    return _report(results)
 
 
-def _report(findings: dict[str, Finding]) -> int:
+def _report(results: dict[str, CheckResult]) -> int:
     table = Table("what", "found", title="calql-vision doctor")
-    for what, (found, problem) in findings.items():
+    for what, (found, problem) in results.items():
         table.add_row(what, found, style="red" if problem else None)
-    problems = [problem for _, problem in findings.values() if problem]
+    problems = [problem for _, problem in results.values() if problem]
     console = Console()
     console.print(table)
     for problem in problems:
@@ -60,14 +60,14 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _package(package: str) -> Finding:
+def _package(package: str) -> CheckResult:
     found = _version(package)
     if found is None:
         return "missing", f"{package} is missing; run pip install -e . in the checkout"
     return found, None
 
 
-def _rendering(probe: Callable[[str], str | None]) -> Finding:
+def _rendering(probe: Callable[[str], str | None]) -> CheckResult:
     try:
         backend = choose_backend(probe=probe)
     except RuntimeError as error:
@@ -78,7 +78,7 @@ def _rendering(probe: Callable[[str], str | None]) -> Finding:
     return f"{backend}: {renderer}", None
 
 
-def _device() -> Finding:
+def _device() -> CheckResult:
     try:
         import torch
         import torchvision  # a build for another torch fails here

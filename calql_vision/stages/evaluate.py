@@ -7,25 +7,19 @@ from pathlib import Path
 from tqdm import tqdm
 
 from calql_vision.agents import AgentConfig
-from calql_vision.checkpoint import Checkpoint
 from calql_vision.datasets.whole_file import whole_file
-from calql_vision.device import choose_device
-from calql_vision.evaluation import Evaluation, summarise
-from calql_vision.policy import AgentPolicy
-from calql_vision.rollout import rollout
-from calql_vision.seeds import episode_seed
-from calql_vision.stages.preflight import (
-    Finding,
-    check_mode,
-    check_picture,
-    compare_specs,
-    judge,
-)
-from calql_vision.stages.scale import ScaleConfig
-from calql_vision.stages.task import TaskConfig, spec_env, task_data
-from calql_vision.stages.training import DataConfig, run_folder, set_threads
+from calql_vision.engine.checkpoint import Checkpoint
+from calql_vision.engine.device import choose_device, set_threads
+from calql_vision.engine.environments import spec_env
+from calql_vision.engine.evaluation import Evaluation, summarise
+from calql_vision.engine.policy import AgentPolicy
+from calql_vision.engine.preflight import Mismatch, check_mode, check_picture, compare_specs, judge
+from calql_vision.engine.rollout import rollout
+from calql_vision.engine.seeds import episode_seed
+from calql_vision.engine.video import write_video
+from calql_vision.runs.config import DataConfig, ScaleConfig, TaskConfig, task_data
+from calql_vision.runs.layout import run_folder
 from calql_vision.types import Episode, PixelEnv
-from calql_vision.video import write_video
 
 
 @dataclass
@@ -58,7 +52,7 @@ def run(config: EvaluateConfig) -> Evaluation:
     name = "evaluate" if config.stage == "finetune" else f"evaluate_{config.stage}"
     folder = Path(config.output) if config.output else run_folder(config, name)
     agent = checkpoint.build(choose_device(config.device))
-    preflight(checkpoint, config.preflight)
+    check_fit(checkpoint, config.preflight)
     env = spec_env(checkpoint.spec)
     try:
         policy = AgentPolicy(agent, deterministic=True)
@@ -67,22 +61,22 @@ def run(config: EvaluateConfig) -> Evaluation:
         env.close()
 
 
-def preflight(checkpoint: Checkpoint, mode: str) -> None:
+def check_fit(checkpoint: Checkpoint, mode: str) -> None:
     """The environment as it is now against the one that the agent was trained in, and against the
     demonstrations if they still are where they were."""
     env = spec_env(checkpoint.spec)
     try:
         spec = env.unwrapped.pixel_spec
-        findings = compare_specs(checkpoint.spec, spec, "the checkpoint")
+        mismatches = compare_specs(checkpoint.spec, spec, "the checkpoint")
         if (spec.proprio, spec.cameras) != (checkpoint.spec.proprio, checkpoint.spec.cameras):
             sentence = f"{spec.name} now has other cameras or proprioception than the checkpoint"
-            findings.append(Finding(sentence, wrong=True))
-        judge(findings + _pictures(checkpoint, env), mode)
+            mismatches.append(Mismatch(sentence, wrong=True))
+        judge(mismatches + _pictures(checkpoint, env), mode)
     finally:
         env.close()
 
 
-def _pictures(checkpoint: Checkpoint, env: PixelEnv) -> list[Finding]:
+def _pictures(checkpoint: Checkpoint, env: PixelEnv) -> list[Mismatch]:
     """None where the demonstrations are gone."""
     data, spec = DataConfig(**checkpoint.config["data"]), checkpoint.spec
     path = Path(data.path or task_data(TaskConfig(**checkpoint.config["task"])))

@@ -9,25 +9,27 @@ from tqdm import tqdm
 
 from calql_vision.agents import Agent, CalQL, build_agent
 from calql_vision.agents.config import online_config
-from calql_vision.checkpoint import Checkpoint
 from calql_vision.datasets.buffer import EpisodeBuffer, MixedBuffer, NStepReference
-from calql_vision.device import choose_device
-from calql_vision.learn import learn
-from calql_vision.policy import AgentPolicy, RandomPolicy
-from calql_vision.rollout import rollout
-from calql_vision.seeds import episode_seed
-from calql_vision.stages.pretrain import postfix, proprio_statistics
-from calql_vision.stages.task import task_data, task_env
-from calql_vision.stages.training import (
+from calql_vision.engine.checkpoint import Checkpoint
+from calql_vision.engine.device import choose_device
+from calql_vision.engine.environments import task_env
+from calql_vision.engine.learn import learn
+from calql_vision.engine.policy import AgentPolicy, RandomPolicy
+from calql_vision.engine.rollout import rollout
+from calql_vision.engine.seeds import episode_seed
+from calql_vision.engine.training import (
     TrainingConfig,
     TrainingRun,
+    check_fit,
     load_demonstrations,
-    preflight,
+    postfix,
     prepare,
-    run_folder,
+    proprio_statistics,
     sampling_generator,
     training_run,
 )
+from calql_vision.runs.config import task_data
+from calql_vision.runs.layout import run_folder
 from calql_vision.types import EnvSpec
 
 
@@ -45,7 +47,7 @@ def run(config: FinetuneConfig) -> dict[str, float]:
     env = task_env(config.task)
     try:
         demonstrations = find_demonstrations(config, env.unwrapped.pixel_spec)
-        preflight(config, demonstrations, start)
+        check_fit(config, demonstrations, start)
         agent = online_agent(config, env.unwrapped.pixel_spec, demonstrations, start)
         reference = online_reference(config, agent)
         with training_run(config, "finetune", env, agent) as training:

@@ -8,24 +8,19 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from calql_vision.datasets.hdf5_arrays import numbers
-from calql_vision.datasets.hdf5_layout import (
-    demo_names,
-    filter_keys,
-    open_dataset,
-    read_env_args,
-)
-from calql_vision.datasets.hdf5_read import read_named_episodes, read_spec
-from calql_vision.datasets.hdf5_write import DONE_MODES, dones
-from calql_vision.datasets.returns import RewardConfig
-from calql_vision.datasets.statistics import (
+from calql_vision.datasets.episode_statistics import (
     EpisodeStatistics,
     episode_statistics,
     saturated_share,
     suspicions,
 )
-from calql_vision.stages.contact_sheet import ContactSheet
-from calql_vision.stages.task import TaskConfig, task_data
+from calql_vision.datasets.hdf5_arrays import numbers
+from calql_vision.datasets.hdf5_layout import demo_names, filter_keys, open_dataset, read_env_args
+from calql_vision.datasets.hdf5_read import read_named_episodes, read_spec
+from calql_vision.datasets.hdf5_write import DONE_MODES, dones
+from calql_vision.datasets.returns import RewardConfig
+from calql_vision.figures.contact_sheet import ContactSheet
+from calql_vision.runs.config import TaskConfig, task_data
 from calql_vision.types import EnvSpec
 
 

@@ -4,21 +4,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from time import perf_counter
 
-import numpy as np
-import torch
 from tqdm import tqdm
 
 from calql_vision.agents import build_agent
 from calql_vision.datasets.buffer import EpisodeBuffer
-from calql_vision.device import choose_device
-from calql_vision.learn import learn
-from calql_vision.stages.task import task_env
-from calql_vision.stages.training import (
+from calql_vision.engine.device import choose_device
+from calql_vision.engine.environments import task_env
+from calql_vision.engine.learn import learn
+from calql_vision.engine.training import (
     TrainingConfig,
     TrainingRun,
+    check_fit,
     load_demonstrations,
-    preflight,
+    postfix,
     prepare,
+    proprio_statistics,
     sampling_generator,
     training_run,
 )
@@ -41,7 +41,7 @@ def run(config: PretrainConfig) -> dict[str, float]:
     env = task_env(config.task)
     try:
         buffer = load_demonstrations(config, env.unwrapped.pixel_spec)
-        preflight(config, buffer)
+        check_fit(config, buffer)
         spec = env.unwrapped.pixel_spec
         agent = build_agent(spec, config.algo, config.encoder, device, config.seed)
         agent.normalise_proprio(*proprio_statistics(buffer))
@@ -84,19 +84,3 @@ def milestones(total: int, log_every: int, evaluations: int) -> Iterator[tuple[i
     due = {round(total * number / evaluations) for number in range(1, evaluations + 1)}
     for until in sorted({*range(log_every, total, log_every), *due, total} - {0}):
         yield until, until in due
-
-
-def postfix(row: dict[str, float], evaluation: dict[str, float]) -> dict[str, str]:
-    """What the progress bar shows besides speed and time left."""
-    shown = {"td": f"{row['td_loss']:.2g}", "q": f"{row['q_data']:.1f}"} if "q_data" in row else {}
-    if evaluation:
-        shown["success"] = f"{evaluation['evaluation/success_rate']:.0%}"
-    return shown
-
-
-def proprio_statistics(buffer: EpisodeBuffer) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation [P x frames] over all stored observations."""
-    values = buffer.all_proprio()
-    mean, std = values.mean(axis=0), values.std(axis=0)
-    frames = buffer.frame_stack
-    return torch.from_numpy(np.tile(mean, frames)), torch.from_numpy(np.tile(std, frames))

@@ -1,39 +1,27 @@
 """Every run of a task on one page that needs nothing but itself."""
 
-import platform
 import sys
 from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import date
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined, Template
 
+from calql_vision.analysis.dip import EARLY, WINDOW
+from calql_vision.analysis.regret_decomposition import diagnosis_notes, regret_decompositions
+from calql_vision.analysis.results import Results, Run, read_runs
+from calql_vision.analysis.seed_intervals import FEWEST, REFERENCE, seed_intervals
+from calql_vision.analysis.summary import summary_rows
+from calql_vision.analysis.tables import comparison_tables, tables
 from calql_vision.datasets.whole_file import whole_file
-from calql_vision.figures import draw, png
-from calql_vision.results import Results, Run, read_runs
+from calql_vision.figures.demonstrations import Demonstrations, read_demonstrations
+from calql_vision.figures.number_text import amount, duration, mean_and_range, or_never
+from calql_vision.figures.training import draw, png
+from calql_vision.runs.config import TaskConfig, task_data
+from calql_vision.runs.machine import machine
 from calql_vision.stages.commands import reproduction
-from calql_vision.stages.comparison import (
-    FEWEST,
-    REFERENCE,
-    across_seeds,
-    comparison_tables,
-    diagnosis_notes,
-    regret_parts,
-)
-from calql_vision.stages.demonstrations import Demonstrations, read_demonstrations
-from calql_vision.stages.headline import (
-    amount,
-    duration,
-    headline,
-    mean_and_range,
-    or_never,
-    tables,
-)
-from calql_vision.stages.task import TaskConfig, task_data
-from calql_vision.switch import EARLY, WINDOW
 
 _FEW = 6  # videos; with more runs only the first of every method is shown
 
@@ -73,7 +61,8 @@ def _content(config: ReportConfig, results: Results) -> dict[str, bytes]:
     pictures = {name: Picture(png(f), f.get_figwidth()) for name, f in draw(results).items()}
     if demonstrations:
         pictures["demonstrations"] = Picture(demonstrations.picture, 11.5)
-    rows, seeds, parts = headline(results), across_seeds([results]), regret_parts(results)
+    rows, seeds = summary_rows(results), seed_intervals([results])
+    parts = regret_decompositions(results)
     page = _template().render(
         results=results,
         date=date.today().isoformat(),
@@ -154,24 +143,5 @@ def _template() -> Template:
     environment.filters |= {
         function.__name__: function for function in (mean_and_range, amount, or_never, duration)
     }
-    source = files("calql_vision.stages").joinpath("report.html").read_text(encoding="utf-8")
+    source = files("calql_vision.figures").joinpath("report.html").read_text(encoding="utf-8")
     return environment.from_string(source)
-
-
-def machine() -> dict[str, str]:
-    """Versions and processor of the machine that makes the page."""
-    packages = ("calql-vision", "torch", "mujoco", "robomimic", "numpy")
-    return {
-        "python": platform.python_version(),
-        **{name: version(name) for name in packages},
-        "platform": platform.platform(),
-        "processor": _processor(),
-    }
-
-
-def _processor() -> str:
-    """The name that Linux gives its CPU; elsewhere what Python knows."""
-    found = Path("/proc/cpuinfo")
-    lines = found.read_text().splitlines() if found.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from calql_vision.envs.gym.registered import Registered
-from calql_vision.rendering import load_mujoco
+from calql_vision.envs.rendering import load_mujoco
 
 mujoco = load_mujoco()
 

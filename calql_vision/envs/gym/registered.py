@@ -13,7 +13,7 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Box
 
-from calql_vision.rendering import load_mujoco
+from calql_vision.envs.rendering import load_mujoco
 
 mujoco = load_mujoco()
 

@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 
 from calql_vision.envs.gym.registered import Registered
-from calql_vision.rendering import load_mujoco
+from calql_vision.envs.rendering import load_mujoco
 
 mujoco = load_mujoco()
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from calql_vision.datasets.hdf5_read import resized
 from calql_vision.envs.gym.registered import Registered
-from calql_vision.rendering import Cameras, load_mujoco
+from calql_vision.envs.rendering import Cameras, load_mujoco
 
 mujoco = load_mujoco()
 

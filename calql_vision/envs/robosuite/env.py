@@ -9,9 +9,9 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Dict
 
+from calql_vision.envs.rendering import Cameras
 from calql_vision.envs.robosuite.arguments import current_arguments
 from calql_vision.envs.robosuite.simulation import Simulation, robosuite
-from calql_vision.rendering import Cameras
 from calql_vision.types import EnvObservation, EnvSpec
 
 CAMERAS = ("agentview", "robot0_eye_in_hand")

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from calql_vision.envs.rendering import load_mujoco
 from calql_vision.envs.robosuite import older_models
-from calql_vision.rendering import load_mujoco
 
 mujoco = load_mujoco()  # before robosuite, which would settle MUJOCO_GL by itself
 

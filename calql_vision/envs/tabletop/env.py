@@ -10,8 +10,8 @@ import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Dict
 
+from calql_vision.envs.rendering import Cameras, load_mujoco
 from calql_vision.envs.tabletop.scene import JAW, WORKSPACE, scene_xml
-from calql_vision.rendering import Cameras, load_mujoco
 from calql_vision.types import EnvObservation, EnvSpec
 
 mujoco = load_mujoco()

@@ -1,0 +1,60 @@
+"""The numbers of a report: a row per method and per seed, for the page and as CSV."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from calql_vision.analysis.dip import Dip
+from calql_vision.analysis.results import Results, Run, SuccessCount
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """One seed, or all seeds of a method; the lists hold a value per seed that has one."""
+
+    label: str
+    seed: int | None  # None: all seeds
+    seeds: int
+    offline: SuccessCount | None  # pooled over seeds, like `final`
+    final: SuccessCount | None
+    regret: list[float]
+    env_steps: list[int]
+    updates: list[int]
+    updates_per_second: list[float]
+    dips: list[Dip]
+    wall_seconds: list[float]
+
+    def episodes(self, name: str) -> list[int | None]:
+        """`recovery` or `to_goal` of every seed that can have one; None: never."""
+        return [getattr(d, name) for d in self.dips if name == "to_goal" or d.depth is not None]
+
+    @property
+    def depths(self) -> list[float]:
+        return [dip.depth for dip in self.dips if dip.depth is not None]
+
+
+def summary_rows(results: Results) -> list[SummaryRow]:
+    """Every method, each followed by its seeds."""
+    rows = []
+    for label, runs in results.methods.items():
+        rows += [_row(label, None, runs), *(_row(label, run.seed, [run]) for run in runs)]
+    return rows
+
+
+def _row(label: str, seed: int | None, runs: Sequence[Run]) -> SummaryRow:
+    def known(name: str) -> list:
+        values = [getattr(run, name) for run in runs]
+        return [value for value in values if value is not None]
+
+    return SummaryRow(
+        label=label,
+        seed=seed,
+        seeds=len(runs),
+        offline=SuccessCount.pooled(run.offline for run in runs),
+        final=SuccessCount.pooled(run.final for run in runs),
+        regret=known("regret"),
+        env_steps=known("env_steps"),
+        updates=known("updates"),
+        updates_per_second=known("updates_per_second"),
+        dips=known("dip"),
+        wall_seconds=known("wall_seconds"),
+    )

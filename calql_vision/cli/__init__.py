@@ -1,0 +1,142 @@
+"""`calql-vision STAGE key=value ...`: one word per stage, hydra behind each."""
+
+import os
+import sys
+import warnings
+from dataclasses import dataclass
+from importlib import import_module
+
+from calql_vision import __version__
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a stage lives and what it does, in a line."""
+
+    module: str
+    config: str  # name of its dataclass
+    summary: str
+
+
+STAGES = {
+    name: Stage(f"calql_vision.stages.{name}", f"{name.title()}Config", summary)
+    for name, summary in {
+        "collect": "scripted demonstrations of a task -> data/<task>.hdf5",
+        "convert": "states or other projects' data -> a pixel file in robomimic's layout",
+        "inspect": "what is in a data file: terminal page and contact sheet",
+        "pretrain": "demonstrations -> an agent, offline",
+        "finetune": "the agent goes on online, in the simulator",
+        "evaluate": "success rate of a checkpoint on fresh episodes, and a video",
+        "diagnose": "values against returns: calibration and regret of a run's checkpoints",
+        "report": "every run of a task -> one HTML page",
+        "compare": "the runs of several tasks -> one Markdown page",
+    }.items()
+}
+
+
+def main() -> None:
+    """Entry point of the console script and of `python -m calql_vision`."""
+    # Before torch is imported. By default its threads spin long while they wait for each other,
+    # which brings training to a halt as soon as anything else wants a core; without any spinning
+    # small networks lose a third of their speed.
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    words = sys.argv[1:]
+    if words and words[0] in ("-sc", "--shell-completion"):
+        return _complete(words)
+    if not words or words[0] in ("-h", "--help"):
+        print(_usage())
+        return None
+    if words[0] == "--version":
+        print(__version__)
+        return None
+    if words[0] == "doctor":
+        from calql_vision.stages.doctor import run
+
+        sys.exit(run())
+    if words[0] not in STAGES:
+        sys.exit(f"error: no stage {words[0]!r}; choose one of {', '.join(STAGES)}, doctor")
+    return _run_stage(words[0], words[1:])
+
+
+def _usage() -> str:
+    lines = [f"  {name:<10}{stage.summary}" for name, stage in STAGES.items()]
+    return "\n".join(
+        [
+            "usage: calql-vision STAGE [key=value ...]     offline-to-online RL from pixels",
+            "",
+            *lines,
+            "  doctor    versions, rendering and device of this machine, with a verdict",
+            "",
+            "calql-vision STAGE --help       every key of a stage: meaning, default, choices",
+            "calql-vision STAGE -m key=a,b   run all combinations (hydra multirun)",
+            'eval "$(calql-vision -sc install=bash)"   shell completion',
+        ]
+    )
+
+
+def _run_stage(name: str, words: list[str]) -> None:
+    # Imported here: `--help` and completion of stages need no hydra, and hydra takes a moment.
+    from calql_vision.cli.configuration import check_keys, explain, offer_tasks, register
+
+    stage = STAGES[name]
+    module = import_module(stage.module)
+    config_class = getattr(module, stage.config)
+    register(name, config_class)
+    offer_tasks(words)
+    if {"-h", "--help"} & set(words):
+        print(explain(name, config_class))
+        return
+    try:
+        check_keys(name, words)
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+    warnings.formatwarning = plain_warning
+    _hydra(name, words, lambda config: _report_errors(module.run, config))
+
+
+def plain_warning(message, category, *place, original=warnings.formatwarning) -> str:
+    """What is meant for people, without the line of code that says it; others as they are."""
+    if category is UserWarning:
+        return f"warning: {message}\n"
+    return original(message, category, *place)
+
+
+def _hydra(name: str, words: list[str], job) -> None:
+    """Hand the command line to hydra: it composes, overrides and multiruns."""
+    import hydra
+
+    sys.argv = [sys.argv[0], *words]
+    hydra.main(version_base="1.3", config_path="pkg://calql_vision.configs", config_name=name)(
+        job
+    )()
+
+
+def _report_errors(run, config) -> None:
+    """Bad input ends in one sentence and a non-zero exit code, not in a traceback."""
+    from omegaconf import OmegaConf
+
+    try:
+        run(OmegaConf.to_object(config))
+    except (ValueError, RuntimeError, OSError) as error:
+        if os.environ.get("HYDRA_FULL_ERROR"):
+            raise
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
+
+
+def _complete(words: list[str]) -> None:
+    """hydra completes keys and values; the stage before them is ours to complete."""
+    from calql_vision.cli.configuration import register
+
+    typed = os.environ.get("COMP_LINE", "").split(" ")
+    if any(word.startswith("query=") for word in words) and len(typed) < 3:
+        print(" ".join([*STAGES, "doctor"]))
+        return
+    name = typed[1] if len(typed) > 2 else "pretrain"
+    if name not in STAGES:
+        return
+    os.environ["COMP_LINE"] = " ".join([typed[0], *typed[2:]])
+    stage = STAGES[name]
+    register(name, getattr(import_module(stage.module), stage.config))
+    _hydra(name, words, lambda config: None)

@@ -1,0 +1,1 @@
+"""What runs: the two loops, policies, evaluation, checkpoints, logs and seeds."""

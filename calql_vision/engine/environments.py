@@ -1,0 +1,28 @@
+"""The environment of a task, and the one that a checkpoint was trained in."""
+
+from calql_vision.envs import make_env
+from calql_vision.runs.config import TaskConfig
+from calql_vision.types import EnvSpec, PixelEnv
+
+
+def task_env(task: TaskConfig, collecting: bool = False) -> PixelEnv:
+    """The environment of a task; with `collecting` the one in which demonstrations are made."""
+    kwargs = task.kwargs | (task.collect_kwargs if collecting else {})
+    return make_env(
+        task.name,
+        cameras=task.cameras,
+        image_size=task.image_size,
+        horizon=task.horizon,
+        **kwargs,
+    )
+
+
+def spec_env(spec: EnvSpec) -> PixelEnv:
+    """The environment that a checkpoint was trained in."""
+    return make_env(
+        spec.name,
+        cameras=spec.cameras,
+        image_size=spec.image_size,
+        horizon=spec.horizon,
+        **spec.kwargs,
+    )

@@ -1,0 +1,1 @@
+"""What a run is: its folder, the files in it and what they say."""
