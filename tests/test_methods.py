@@ -15,6 +15,7 @@ from calql_vision.agents.td3_bc import q_scale
 from calql_vision.encoders.pixels import EncoderConfig
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.losses import expectile_loss, regression_loss
+from calql_vision.runs.config import RunConfig
 from calql_vision.types import EnvSpec, FeatureBatch, Observation, PixelBatch
 
 CPU = torch.device("cpu")
@@ -280,7 +281,7 @@ def test_the_actor_clones_behaviour_at_first():
 def test_a_checkpoint_restores_what_both_sides_have_and_no_part_of_the_weights():
     saved = agent_of("cal_ql")
     saved.update(pixel_batch())
-    checkpoint = Checkpoint.of(saved, SPEC, {}, 0.9, {}, env_steps=0)
+    checkpoint = Checkpoint.of(saved, SPEC, RunConfig(), "pretrain", env_steps=0)
     fixed = agent_of("cal_ql", seed=1, automatic_temperature=False)
     checkpoint.restore(fixed)
     assert same_weights(saved, fixed)
@@ -292,6 +293,6 @@ def test_a_checkpoint_restores_what_both_sides_have_and_no_part_of_the_weights()
 
 def test_a_checkpoint_keeps_how_its_method_goes_online():
     agent = agent_of("wsrl")
-    again = Checkpoint.of(agent, SPEC, {}, 0.9, {}, env_steps=0).build(CPU)
+    again = Checkpoint.of(agent, SPEC, RunConfig(), "pretrain", env_steps=0).build(CPU)
     assert again.config == agent.config
     assert same_weights(agent, again)
