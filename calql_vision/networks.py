@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+EDGE_LOG_STD = -3.0  # least log of the width of a likelihood at the edge: 5 % of the range
 EDGE = 0.999  # largest |action| whose likelihood under a squashed Gaussian is asked for
 
 
@@ -133,6 +134,17 @@ class TanhGaussian:
         raw = torch.atanh(action.clamp(-EDGE, EDGE))
         noise = (raw - self.mean) / self.log_std.exp()
         return self._log_density(raw, noise, self.log_std)
+
+    def edge_log_prob(self, action: Tensor) -> Tensor:
+        """Log-density [B] of actions [B, A] under normals around tanh(mean), edges included.
+
+        Not this distribution's own, but one whose gradient stays bounded at the edge of the
+        range; a log_std below EDGE_LOG_STD counts as that, so that a constant action cannot
+        collapse the width.
+        """
+        log_std = self.log_std.clamp(EDGE_LOG_STD)
+        noise = (action - self.mode) / log_std.exp()
+        return log_normal(noise, log_std).sum(-1)
 
     @staticmethod
     def _log_density(raw: Tensor, noise: Tensor, log_std: Tensor) -> Tensor:

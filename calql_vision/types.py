@@ -111,8 +111,8 @@ class FeatureBatch:
     action: Tensor  # [B, A]
     reward: Tensor  # [B]
     discount: Tensor  # [B]
-    next_features: Tensor  # [B, D], without gradient
-    next_actor_features: Tensor  # [B, D], without gradient
+    next_features: Tensor  # [B, D], as target networks see s'; without gradient
+    next_actor_features: Tensor  # [B, D], as the actor sees s'; without gradient
     return_to_go: Tensor  # [B]
     success: Tensor  # bool [B]
 

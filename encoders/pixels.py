@@ -23,7 +23,6 @@ class EncoderConfig:
     channels: list[int] = field(default_factory=lambda: [16, 32, 32])  # cnn, impala
     weights: str | None = None  # resnet18: local file with torchvision's state_dict
     separate_views: bool = False  # a backbone per camera instead of one over all channels
-    separate_actor: bool = False  # the actor trains an encoder of its own
     frame_stack: int = 1  # observations that the policy sees at once
     random_shift: int = 4  # pixels, 0 to switch off
     color_jitter: float = 0.0  # strength, 0 to switch off

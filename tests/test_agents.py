@@ -1,5 +1,6 @@
 """Laws of the update, over the table of algorithms."""
 
+from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import torch
 from calql_vision.agents import AGENTS, build_agent
 from calql_vision.agents.cal_ql import CalQLConfig, calibrate
 from calql_vision.agents.soft import SoftConfig
-from calql_vision.encoders.pixels import EncoderConfig
+from calql_vision.encoders.pixels import EncoderConfig, PixelEncoder
 from calql_vision.engine.learn import learn
 from calql_vision.engine.policy import AgentPolicy
 from calql_vision.types import EnvSpec, Observation, PixelBatch
@@ -139,13 +140,13 @@ def test_the_actors_loss_leaves_encoder_and_critic_alone(name):
     losses, _ = agent.losses(agent.encode(pixel_batch()))
     agent.step({"actor": losses["actor"]})
     moved = {key.split(".")[0] for key in changed(agent, before)}
-    assert moved <= {"actor", "target_critic", "target_actor"}
+    assert moved <= {"actor", "target_critic", "target_actor", "target_encoder"}
     assert "actor" in moved
 
 
 @pytest.mark.parametrize("name", WITH_CRITICS)
 def test_a_separate_actor_encoder_is_trained_by_the_actor_alone(name):
-    agent = agent_of(small(name), separate_actor=True)
+    agent = agent_of(small(name, own_actor_encoder=True))
     for loss, touched, untouched in (
         ("actor", "actor_encoder", "encoder"),
         ("critic", "encoder", "actor_encoder"),
@@ -159,7 +160,7 @@ def test_a_separate_actor_encoder_is_trained_by_the_actor_alone(name):
 
 
 def test_behaviour_cloning_trains_the_encoder_through_which_it_acts():
-    agent = agent_of(small("bc"), separate_actor=True)
+    agent = agent_of(small("bc", own_actor_encoder=True))
     before = weights(agent)
     agent.update(pixel_batch())
     moved = {key.split(".")[0] for key in changed(agent, before)}
@@ -170,9 +171,46 @@ def test_behaviour_cloning_trains_the_encoder_through_which_it_acts():
 def test_each_image_is_encoded_once_per_update(name):
     agent = agent_of(small(name))
     seen = []
-    agent.encoder.register_forward_hook(lambda module, args, out: seen.append(len(out)))
+    for encoder in filter(None, (agent.encoder, agent.target_encoder)):
+        encoder.register_forward_hook(lambda module, args, out: seen.append((module, len(out))))
     agent.update(pixel_batch())
-    assert seen == [BATCH, BATCH]
+    once = {(agent.encoder, BATCH): 2}  # s, and s' for the actor
+    if agent.target_encoder is not None:
+        once[agent.target_encoder, BATCH] = 1  # s' for the target
+    assert Counter(seen) == once
+
+
+@pytest.mark.parametrize("name", [n for n in WITH_CRITICS if AGENTS[n][1]().averaged_encoder])
+def test_only_the_average_of_the_encoder_reaches_the_target(name):
+    for averaged in (True, False):
+        config = small(name, tau=0.0, averaged_encoder=averaged)
+        agent = agent_of(config, random_shift=0)
+        before = agent.encode(pixel_batch()).next_features
+        agent.update(pixel_batch())
+        assert torch.equal(before, agent.encode(pixel_batch()).next_features) is averaged
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_every_encoder_knows_the_statistics_of_proprioception(name):
+    agent = agent_of(small(name, own_actor_encoder=True, averaged_actor=True))
+    agent.normalise_proprio(torch.full((4,), 3.0), torch.full((4,), 2.0))
+    encoders = [module for module in agent.modules() if isinstance(module, PixelEncoder)]
+    assert len(encoders) >= 3
+    assert all((encoder.proprio_mean == 3).all() for encoder in encoders)
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_an_averaged_actor_acts_and_follows_at_tau(name):
+    agent = agent_of(small(name, averaged_actor=True, tau=0.5))
+    slow = weights(agent.averaged_actor[1])
+    agent.update(pixel_batch())
+    fast, now = weights(agent.actor), weights(agent.averaged_actor[1])
+    assert all(torch.allclose(now[key], (slow[key] + fast[key]) / 2) for key in now if key in fast)
+    seen = observation(torch.Generator().manual_seed(5))
+    acted = agent.act(seen, deterministic=True)
+    for parameter in agent.actor.parameters():
+        parameter.data.zero_()
+    assert torch.equal(acted, agent.act(seen, deterministic=True))
 
 
 def test_cql_is_cal_ql_whose_floor_is_minus_infinity():

@@ -7,23 +7,17 @@ from calql_vision.agents.awac import AWAC, AWACConfig
 from calql_vision.agents.bc import BC, BCConfig
 from calql_vision.agents.cal_ql import CalQL, CalQLConfig
 from calql_vision.agents.config import AgentConfig
-from calql_vision.agents.cql_sac import CQLSACConfig
 from calql_vision.agents.iql import IQL, IQLConfig
-from calql_vision.agents.rlpd import RLPD, RLPDConfig
-from calql_vision.agents.sac import SACConfig
-from calql_vision.agents.soft import SoftAgent
+from calql_vision.agents.soft import SoftAgent, SoftConfig
 from calql_vision.agents.td3_bc import TD3BC, TD3BCConfig
-from calql_vision.agents.wsrl import WSRLConfig
 from calql_vision.encoders.pixels import EncoderConfig, ObservationShape
 from calql_vision.types import EnvSpec
 
-#: name in the configuration -> (class, its options)
+#: name in the configuration -> (class, its options). A method that is only a choice of options is a
+#: file of configs/algo alone: cql, rlpd, wsrl and others.
 AGENTS: dict[str, tuple[type[Agent], type[AgentConfig]]] = {
     "cal_ql": (CalQL, CalQLConfig),
-    "cql_sac": (CalQL, CQLSACConfig),
-    "wsrl": (CalQL, WSRLConfig),
-    "sac": (SoftAgent, SACConfig),
-    "rlpd": (RLPD, RLPDConfig),
+    "sac": (SoftAgent, SoftConfig),
     "iql": (IQL, IQLConfig),
     "awac": (AWAC, AWACConfig),
     "td3_bc": (TD3BC, TD3BCConfig),

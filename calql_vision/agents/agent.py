@@ -2,12 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from calql_vision.agents.config import AgentConfig
+from calql_vision.agents.config import AgentConfig, CriticConfig
 from calql_vision.encoders.pixels import EncoderConfig, ObservationShape, PixelEncoder, augment
+from calql_vision.networks import EnsembleCritic
 from calql_vision.types import FeatureBatch, Metrics, Observation, PixelBatch
 
 
@@ -35,7 +38,9 @@ class Agent(nn.Module, ABC):
         torch.manual_seed(seed)  # initial weights; all later draws use the agent's own generator
         self.generator = torch.Generator(device).manual_seed(seed)
         self.encoder = PixelEncoder(shape, encoder)
-        self.actor_encoder = PixelEncoder(shape, encoder) if encoder.separate_actor else None
+        self.actor_encoder = PixelEncoder(shape, encoder) if config.own_actor_encoder else None
+        self.target_encoder: PixelEncoder | None = None  # where targets are slow, see CriticAgent
+        self.averaged_actor: nn.ModuleList | None = None
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self._trained: dict[str, list[nn.Parameter]] = {}
 
@@ -45,11 +50,20 @@ class Agent(nn.Module, ABC):
 
     def targets(self) -> list[tuple[nn.Module, nn.Module]]:
         """Pairs (target, online) of networks; the first follows the second."""
-        return []
+        pairs = [] if self.target_encoder is None else [(self.target_encoder, self.encoder)]
+        if self.averaged_actor is not None:
+            pairs += zip(self.averaged_actor, (self.acting_encoder, self.actor), strict=True)
+        return pairs
 
-    def policy_action(self, features: Tensor, deterministic: bool) -> Tensor:
-        """Features [B, D] -> actions [B, A] in [-1, 1]."""
-        policy = self.actor(features)
+    def average_actor(self) -> None:
+        if self.config.averaged_actor:
+            parts = (self.acting_encoder, self.actor)
+            self.averaged_actor = nn.ModuleList(deepcopy(parts)).requires_grad_(False)
+
+    def policy_action(self, observation: Observation, deterministic: bool) -> Tensor:
+        """Observations -> actions [B, A] in [-1, 1]."""
+        encoder, actor = self.averaged_actor or (self.acting_encoder, self.actor)
+        policy = actor(encoder(observation))
         if deterministic:
             return policy.mode
         return policy.sample(self.randn(*policy.mean.shape))[0]
@@ -58,6 +72,14 @@ class Agent(nn.Module, ABC):
         """Adam over `parameters`, fed by the loss called `name`."""
         self._trained[name] = list(parameters)
         self.optimizers[name] = torch.optim.Adam(self._trained[name], lr=lr, fused=True)
+
+    def load_optimizer(self, name: str, state: dict[str, Any]) -> None:
+        """Adam's moments from `state`; the learning rate stays that of the configuration."""
+        optimizer = self.optimizers[name]
+        rates = [group["lr"] for group in optimizer.param_groups]
+        optimizer.load_state_dict(state)
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
 
     def critic_parameters(self, *networks: nn.Module) -> list[nn.Parameter]:
         """The critic's loss trains the encoder together with `networks`."""
@@ -85,28 +107,35 @@ class Agent(nn.Module, ABC):
         self.updates += 1
 
     def encode(self, batch: PixelBatch) -> FeatureBatch:
-        """Augment and encode s and s' once each; critic and actor share the result."""
+        """Augment s and s' once each, and encode them for those who see them.
+
+        Critic and actor share the features of s unless the actor has an encoder of its own.
+        """
         observation = augment(batch.observation, self.encoder_config, self.generator)
         following = augment(batch.next_observation, self.encoder_config, self.generator)
         features = self.encoder(observation)
-        with torch.no_grad():
-            next_features = self.encoder(following)
-        actor_features, next_actor_features = features.detach(), next_features
-        if self.actor_encoder is not None:
-            actor_features = self.actor_encoder(observation)
-            with torch.no_grad():
-                next_actor_features = self.actor_encoder(following)
+        own = self.actor_encoder
         return FeatureBatch(
             features=features,
-            actor_features=actor_features,
+            actor_features=features.detach() if own is None else own(observation),
             action=batch.action,
             reward=batch.reward,
             discount=batch.discount,
-            next_features=next_features,
-            next_actor_features=next_actor_features,
+            **self._encode_next(following),
             return_to_go=batch.return_to_go,
             success=batch.success,
         )
+
+    @torch.no_grad()
+    def _encode_next(self, following: Observation) -> dict[str, Tensor]:
+        """s' through the target's encoder and through the actor's, once where they are the same."""
+        target = self.target_encoder or self.encoder
+        seen = target(following)
+        same = target is self.acting_encoder
+        return {
+            "next_features": seen,
+            "next_actor_features": seen if same else self.acting_encoder(following),
+        }
 
     @torch.no_grad()
     def follow_targets(self) -> None:
@@ -119,7 +148,7 @@ class Agent(nn.Module, ABC):
     @torch.no_grad()
     def act(self, observation: Observation, deterministic: bool) -> Tensor:
         """Observations (batch B, any device) -> actions [B, A] in [-1, 1]."""
-        return self.policy_action(self.acting_encoder(observation.to(self.device)), deterministic)
+        return self.policy_action(observation.to(self.device), deterministic)
 
     @property
     def acting_encoder(self) -> PixelEncoder:
@@ -128,11 +157,44 @@ class Agent(nn.Module, ABC):
 
     def normalise_proprio(self, mean: Tensor, std: Tensor) -> None:
         """Fix the statistics [P] by which every encoder normalises proprioception."""
-        for encoder in filter(None, (self.encoder, self.actor_encoder)):
-            encoder.normalise_proprio(mean, std)
+        for module in self.modules():
+            if isinstance(module, PixelEncoder):
+                module.normalise_proprio(mean, std)
 
     def randn(self, *size: int) -> Tensor:
         return torch.randn(*size, generator=self.generator, device=self.device)
+
+
+class CriticAgent(Agent):
+    """An actor and an ensemble of critics, with slow copies of the critics and their encoder.
+
+    Without the copy of the encoder a target moves with the encoder's every step, ten times as
+    fast as `tau` says: value of s' comes through the online convolutions then.
+    """
+
+    config: CriticConfig
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        config, width = self.config, self.encoder_config.features
+        self.critic = EnsembleCritic(
+            width, self.action_dim, config.hidden, config.critics, config.layer_norm
+        )
+        self.target_critic = deepcopy(self.critic).requires_grad_(False)
+        if config.averaged_encoder:
+            self.target_encoder = deepcopy(self.encoder).requires_grad_(False)
+        self.actor = self.build_actor(width)
+        self.average_actor()
+        self.to(self.device)
+        self.add_optimizer("critic", self.critic_parameters(self.critic), config.critic_lr)
+        self.add_optimizer("actor", self.actor_parameters(self.actor), config.actor_lr)
+
+    @abstractmethod
+    def build_actor(self, features: int) -> nn.Module:
+        """The policy's network on `features` numbers."""
+
+    def targets(self) -> list[tuple[nn.Module, nn.Module]]:
+        return [*super().targets(), (self.target_critic, self.critic)]
 
 
 def critic_metrics(batch: FeatureBatch, q_data: Tensor, td_loss: Tensor) -> Metrics:

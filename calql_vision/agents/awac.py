@@ -1,15 +1,14 @@
 """AWAC (Nair et al., arXiv 2006.09359): actor-critic whose actor regresses on good actions."""
 
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from calql_vision.agents.agent import Agent, critic_metrics
+from calql_vision.agents.agent import CriticAgent, critic_metrics
 from calql_vision.agents.config import CriticConfig
 from calql_vision.losses import regression_loss, temporal_difference_loss
-from calql_vision.networks import EnsembleCritic, GaussianActor
+from calql_vision.networks import GaussianActor
 from calql_vision.types import FeatureBatch, Metrics
 
 
@@ -22,25 +21,13 @@ class AWACConfig(CriticConfig):
     temperature: float = 1.0  # lambda in the paper: the larger, the nearer to behaviour cloning
 
 
-class AWAC(Agent):
+class AWAC(CriticAgent):
     """Q of the policy's own actions, but the actor is only ever shown actions of the data."""
 
     config: AWACConfig
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        config, width = self.config, self.encoder_config.features
-        self.critic = EnsembleCritic(
-            width, self.action_dim, config.hidden, config.critics, config.layer_norm
-        )
-        self.target_critic = deepcopy(self.critic).requires_grad_(False)
-        self.actor = GaussianActor(width, self.action_dim, config.hidden)
-        self.to(self.device)
-        self.add_optimizer("critic", self.critic_parameters(self.critic), config.critic_lr)
-        self.add_optimizer("actor", self.actor_parameters(self.actor), config.actor_lr)
-
-    def targets(self) -> list[tuple[nn.Module, nn.Module]]:
-        return [(self.target_critic, self.critic)]
+    def build_actor(self, features: int) -> GaussianActor:
+        return GaussianActor(features, self.action_dim, self.config.hidden)
 
     def losses(self, batch: FeatureBatch) -> tuple[dict[str, Tensor], Metrics]:
         """Equations 4 (critic) and 13 (actor)."""

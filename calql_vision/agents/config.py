@@ -42,6 +42,8 @@ class AgentConfig:
     hidden: list[int] = field(default_factory=lambda: [128, 128])
     batch_size: int = 64
     tau: float = 0.005  # share of the online weights in each target update
+    own_actor_encoder: bool = False  # the actor's loss trains an encoder of its own
+    averaged_actor: bool = False  # acts by a moving average of the actor's weights
     online: OnlineConfig = field(default_factory=OnlineConfig)
 
 
@@ -51,6 +53,7 @@ class CriticConfig(AgentConfig):
 
     critics: int = 2  # E
     layer_norm: bool = True  # in the critics; the official Cal-QL code has none
+    averaged_encoder: bool = True  # the target sees s' through a moving average of the encoder
 
 
 Config = TypeVar("Config", bound=AgentConfig)

@@ -1,15 +1,14 @@
 """IQL (Kostrikov et al., ICLR 2022, arXiv 2110.06169): no action outside the data is evaluated."""
 
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from calql_vision.agents.agent import Agent, critic_metrics
+from calql_vision.agents.agent import CriticAgent, critic_metrics
 from calql_vision.agents.config import CriticConfig
 from calql_vision.losses import expectile_loss, regression_loss, temporal_difference_loss
-from calql_vision.networks import EnsembleCritic, GaussianActor, mlp
+from calql_vision.networks import GaussianActor, mlp
 from calql_vision.types import FeatureBatch, Metrics
 
 
@@ -22,29 +21,21 @@ class IQLConfig(CriticConfig):
     expectile: float = 0.7  # tau in the paper: 0.5 is the mean, 1 the best action in the data
     inverse_temperature: float = 3.0  # beta in the paper: 0 is behaviour cloning
     max_weight: float = 100.0  # of one transition in the actor's loss
+    averaged_encoder: bool = False  # the target is V(s'), which the paper does not average
 
 
-class IQL(Agent):
+class IQL(CriticAgent):
     """An upper expectile of Q as V, Q regressed on V, and the actor on good actions of the data."""
 
     config: IQLConfig
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        config, width = self.config, self.encoder_config.features
-        self.critic = EnsembleCritic(
-            width, self.action_dim, config.hidden, config.critics, config.layer_norm
-        )
-        self.target_critic = deepcopy(self.critic).requires_grad_(False)
-        self.value = mlp(width, config.hidden, 1)
-        self.actor = GaussianActor(width, self.action_dim, config.hidden)
-        self.to(self.device)
-        self.add_optimizer("critic", self.critic_parameters(self.critic), config.critic_lr)
-        self.add_optimizer("value", self.value.parameters(), config.critic_lr)
-        self.add_optimizer("actor", self.actor_parameters(self.actor), config.actor_lr)
+        self.value = mlp(self.encoder_config.features, self.config.hidden, 1).to(self.device)
+        self.add_optimizer("value", self.value.parameters(), self.config.critic_lr)
 
-    def targets(self) -> list[tuple[nn.Module, nn.Module]]:
-        return [(self.target_critic, self.critic)]
+    def build_actor(self, features: int) -> GaussianActor:
+        return GaussianActor(features, self.action_dim, self.config.hidden)
 
     def losses(self, batch: FeatureBatch) -> tuple[dict[str, Tensor], Metrics]:
         """Equations 5 (value), 6 (critic) and 7 (actor)."""

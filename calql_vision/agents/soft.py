@@ -1,29 +1,36 @@
-"""Soft actor-critic on features (Haarnoja et al., arXiv 1812.05905), the root of the kin."""
+"""Soft actor-critic on features (Haarnoja et al., arXiv 1812.05905), base of its family."""
 
-from copy import deepcopy
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from calql_vision.agents.agent import Agent, critic_metrics
+from calql_vision.agents.agent import CriticAgent, critic_metrics
 from calql_vision.agents.config import CriticConfig
 from calql_vision.losses import actor_loss, temperature_loss, temporal_difference_loss
-from calql_vision.networks import EnsembleCritic, TanhGaussianActor
+from calql_vision.networks import TanhGaussian, TanhGaussianActor
 from calql_vision.types import FeatureBatch, Metrics, Observation
 
 
 @dataclass
 class SoftConfig(CriticConfig):
-    """Options of the official code, under the field's names."""
+    """Options of the official code, under the field's names, and those that pixels need."""
 
+    name: str = "sac"
+    label: str = "sac"
     n_actions: int = 4  # N, sampled per state; the official code takes 10, at twice the time
     max_target_backup: bool = True  # the best of N next actions in the target
     backup_entropy: bool = False  # subtract temperature x log-probability in the target
+    target_critics: int | None = None  # random critics whose least the target trusts; null: all
+    mean_critic: bool = False  # the actor climbs the mean of the critics; false: the least
+    bounded_target: bool = False  # no target of a successful episode below the return obtained
     automatic_temperature: bool = True
     initial_temperature: float = 0.1  # the official 1 spends the first thousands of updates falling
     target_entropy: float | None = None  # null: minus the number of action dimensions
     bc_updates: int = 0  # first updates in which the actor clones behaviour instead
+    q_weight: float = 1.0  # of Q and entropy in the actor's loss; 0: the actor clones alone
+    cloning_weight: float = 0.0  # of the likelihood of successful episodes in the actor's loss
 
 
 @dataclass(frozen=True)
@@ -36,36 +43,35 @@ class SampledActions:
     target_log_prob: Tensor  # [B, N]
 
 
-class SoftAgent(Agent):
+class SoftAgent(CriticAgent):
     """SAC with an ensemble of critics; its subclass adds the conservative term."""
 
     config: SoftConfig
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        config, action_dim = self.config, self.action_dim
+        config = self.config
         self.target_entropy = (
-            -float(action_dim) if config.target_entropy is None else config.target_entropy
+            -float(self.action_dim) if config.target_entropy is None else config.target_entropy
         )
-        width = self.encoder_config.features
-        self.critic = EnsembleCritic(
-            width, action_dim, config.hidden, config.critics, config.layer_norm
-        )
-        self.target_critic = deepcopy(self.critic).requires_grad_(False)
-        self.actor = TanhGaussianActor(width, action_dim, config.hidden)
-        self.log_temperature = nn.Parameter(torch.tensor(config.initial_temperature).log())
-        self.to(self.device)
-        self.add_optimizer("critic", self.critic_parameters(self.critic), config.critic_lr)
-        self.add_optimizer("actor", self.actor_parameters(self.actor), config.actor_lr)
+        initial = torch.tensor(config.initial_temperature, device=self.device)
+        self.log_temperature = nn.Parameter(initial.log())
         if config.automatic_temperature:
             self.add_optimizer("temperature", [self.log_temperature], config.actor_lr)
+
+    def reset_temperature(self) -> None:
+        """Back to `initial_temperature`, as where a checkpoint was trained with another."""
+        with torch.no_grad():
+            self.log_temperature.fill_(math.log(self.config.initial_temperature))
+        if "temperature" in self.optimizers:
+            self.optimizers["temperature"].state.clear()
+
+    def build_actor(self, features: int) -> TanhGaussianActor:
+        return TanhGaussianActor(features, self.action_dim, self.config.hidden)
 
     @property
     def temperature(self) -> Tensor:
         return self.log_temperature.detach().exp()
-
-    def targets(self) -> list[tuple[nn.Module, nn.Module]]:
-        return [(self.target_critic, self.critic)]
 
     def sample_actions(self, batch: FeatureBatch) -> SampledActions:
         """Draw what `losses` needs; apart from it, so that both can be checked alone."""
@@ -84,35 +90,56 @@ class SoftAgent(Agent):
         samples = samples or self.sample_actions(batch)
         critic, metrics = self.critic_losses(batch, samples)
         q_new = self.policy_value(self.critic(batch.features.detach(), samples.new))
-        losses = critic | {"actor": self._actor_loss(batch, samples, q_new)}
-        if self.config.automatic_temperature:
-            losses["temperature"] = temperature_loss(
-                self.log_temperature, samples.new_log_prob, self.target_entropy
-            )
+        actor, cloning = self._actor_loss(batch, samples, q_new)
         metrics |= {
-            "actor_loss": losses["actor"].detach(),
+            "actor_loss": actor.detach(),
+            "cloning_loss": cloning.detach(),
             "q_policy": q_new.detach().mean(),
             "entropy": -samples.new_log_prob.detach().mean(),
             "temperature": self.temperature,
         }
-        return losses, metrics
+        return critic | {"actor": actor} | self._temperature_loss(samples), metrics
 
-    def _actor_loss(self, batch: FeatureBatch, samples: SampledActions, q_new: Tensor) -> Tensor:
-        """SAC's; at first, if asked, the likelihood of the data in the place of Q.
+    def _actor_loss(
+        self, batch: FeatureBatch, samples: SampledActions, q_new: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """SAC's, with the likelihood of successful episodes beside it or, without Q, in its place.
 
-        The warm start of the official CQL code (`policy_eval_start` there), which leaves the
-        entropy term in.
+        Returns the sum, and the cloning loss alone.
+
+        `bc_updates` is the warm start of the official CQL code (`policy_eval_start` there), which
+        leaves the entropy term in.
         """
-        if self.updates < self.config.bc_updates:
+        config = self.config
+        if self.updates < config.bc_updates:
             q_new = self.actor(batch.actor_features).log_prob(batch.action)
-        return actor_loss(q_new, samples.new_log_prob, self.temperature)
+        loss = cloning = q_new.new_zeros(())
+        if config.q_weight > 0:
+            loss = config.q_weight * actor_loss(q_new, samples.new_log_prob, self.temperature)
+        if config.cloning_weight > 0:
+            cloning = cloning_loss(self.actor(batch.actor_features), batch)
+            loss = loss + config.cloning_weight * cloning
+        return loss, cloning
+
+    def _temperature_loss(self, samples: SampledActions) -> dict[str, Tensor]:
+        """None while the temperature has no say: a cloned actor's entropy is that of the data."""
+        if not self.config.automatic_temperature or self.config.q_weight == 0:
+            return {}
+        loss = temperature_loss(self.log_temperature, samples.new_log_prob, self.target_entropy)
+        return {"temperature": loss}
 
     def policy_value(self, q: Tensor) -> Tensor:
-        """What the actor climbs, of every critic's q [E, B]: the least, [B]."""
-        return q.amin(0)
+        """What the actor climbs, of every critic's q [E, B]: the least or the mean, [B]."""
+        return q.mean(0) if self.config.mean_critic else q.amin(0)
 
     def target_value(self, q: Tensor) -> Tensor:
-        """What the target trusts, of every critic's q [E, B, N]: the least, [B, N]."""
+        """What the target trusts, of every critic's q [E, B, N]: the least, [B, N].
+
+        Of `target_critics` randomly drawn members where that is set (REDQ, arXiv 2101.05982).
+        """
+        if self.config.target_critics is not None:
+            order = torch.randperm(len(q), generator=self.generator, device=self.device)
+            q = q[order[: self.config.target_critics]]
         return q.amin(0)
 
     def critic_losses(
@@ -125,16 +152,36 @@ class SoftAgent(Agent):
 
     @torch.no_grad()
     def td_target(self, batch: FeatureBatch, samples: SampledActions) -> Tensor:
-        """reward + discount x (best of N) min over critics of Q_target(s', a'): [B]."""
+        """reward + discount x (best of N) min over critics of Q_target(s', a'): [B].
+
+        With `bounded_target` at least the return that was obtained from (s, a) on, which is known
+        to be possible: a value so far away would else need 1 / tau updates for every step of the
+        episode to arrive.
+        """
         q = self.target_value(self.target_critic(batch.next_features, samples.target))
         value, chosen = q.max(dim=1, keepdim=True)
         if self.config.backup_entropy:
             value = value - self.temperature * samples.target_log_prob.gather(1, chosen)
-        return batch.reward + batch.discount * value.squeeze(1)
+        target = batch.reward + batch.discount * value.squeeze(1)
+        if self.config.bounded_target:
+            target = target.where(~batch.success, torch.maximum(target, batch.return_to_go))
+        return target
 
     @torch.no_grad()
     def state_value(self, observation: Observation) -> Tensor:
         """Observations (any device) -> the target critics' value of the mean policy there: [B]."""
         observation = observation.to(self.device)
         action = self.actor(self.acting_encoder(observation)).mode
-        return self.target_critic(self.encoder(observation), action).amin(0)
+        seen = (self.target_encoder or self.encoder)(observation)
+        return self.target_critic(seen, action).amin(0)
+
+
+def cloning_loss(policy: TanhGaussian, batch: FeatureBatch) -> Tensor:
+    """Mean of -log-likelihood over the transitions of successful episodes; 0 where there are none.
+
+    The likelihood of a Gaussian around tanh(mean) in the space of actions. A squashed one has no
+    density at the edge of the range, where grippers live: their weight would swamp the others'.
+    """
+    succeeded = batch.success.float()
+    negative = -policy.edge_log_prob(batch.action) * succeeded
+    return negative.sum() / succeeded.sum().clamp(min=1)

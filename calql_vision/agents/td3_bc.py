@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from calql_vision.agents.agent import Agent, critic_metrics
+from calql_vision.agents.agent import CriticAgent, critic_metrics
 from calql_vision.agents.config import CriticConfig
 from calql_vision.losses import temporal_difference_loss
-from calql_vision.networks import EnsembleCritic, GaussianActor
+from calql_vision.networks import GaussianActor
 from calql_vision.types import FeatureBatch, Metrics
 
 
@@ -27,23 +27,18 @@ class TD3BCConfig(CriticConfig):
     exploration_noise: float = 0.1  # std of the noise on online actions
 
 
-class TD3BC(Agent):
+class TD3BC(CriticAgent):
     """TD3 whose deterministic actor also stays close to the data."""
 
     config: TD3BCConfig
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        config, width = self.config, self.encoder_config.features
-        self.critic = EnsembleCritic(
-            width, self.action_dim, config.hidden, config.critics, config.layer_norm
-        )
-        self.actor = GaussianActor(width, self.action_dim, config.hidden, config.exploration_noise)
-        self.target_critic = deepcopy(self.critic).requires_grad_(False)
         self.target_actor = deepcopy(self.actor).requires_grad_(False)
-        self.to(self.device)
-        self.add_optimizer("critic", self.critic_parameters(self.critic), config.critic_lr)
-        self.add_optimizer("actor", self.actor_parameters(self.actor), config.actor_lr)
+
+    def build_actor(self, features: int) -> GaussianActor:
+        noise = self.config.exploration_noise
+        return GaussianActor(features, self.action_dim, self.config.hidden, noise)
 
     @property
     def delayed(self) -> bool:
@@ -53,7 +48,7 @@ class TD3BC(Agent):
     def targets(self) -> list[tuple[nn.Module, nn.Module]]:
         if self.delayed:
             return []
-        return [(self.target_critic, self.critic), (self.target_actor, self.actor)]
+        return [*super().targets(), (self.target_actor, self.actor)]
 
     def losses(self, batch: FeatureBatch) -> tuple[dict[str, Tensor], Metrics]:
         q_data = self.critic(batch.features, batch.action)

@@ -46,11 +46,14 @@ class Checkpoint(CheckpointFile):
         """Weights, optimizers and random numbers into an agent of the same shape.
 
         Every weight must have its counterpart. An optimizer that only one side has, because
-        another configuration trains the same weights, is dropped or starts afresh.
+        another configuration trains the same weights, is dropped or starts afresh. What the
+        agent's own configuration says of rates and temperature holds, not the checkpoint's.
         """
         agent.load_state_dict(self.weights)
         for name in self.optimizers.keys() & agent.optimizers.keys():
-            agent.optimizers[name].load_state_dict(self.optimizers[name])
+            agent.load_optimizer(name, self.optimizers[name])
+        if vars(agent.config).get("initial_temperature") != self.algo.get("initial_temperature"):
+            agent.reset_temperature()
         agent.updates = self.updates
         if agent.device.type == "cpu":  # a GPU's generator has a state of another kind
             agent.generator.set_state(self.generator)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # torch is loaded where a file is opened, not by who only kno
 
     from calql_vision.types import EnvSpec
 
-FORMAT = 2  # 1 did not say which stage wrote it
+FORMAT = 2  # 1: no averaged encoder, `separate_actor` among the options of the encoder
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class CheckpointFile:
         if not path.is_file():
             raise ValueError(f"{path}: no such checkpoint; run the stage before this one first")
         content = _content(path)
-        check_format(path, content.pop("format", None), known=(1, FORMAT))
+        check_format(path, content.pop("format", None), known=(FORMAT,))
         plain = content.pop("config")
         stage = content.pop("stage", None) or _stage_by_keys(plain)
         try:
@@ -92,5 +92,5 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def _stage_by_keys(plain: dict[str, Any]) -> str:
-    """Format 1: only finetune's configuration has a checkpoint to start from."""
+    """Early ones of format 2 do not say: only finetune's configuration names a checkpoint."""
     return "finetune" if "checkpoint" in plain else "pretrain"
