@@ -32,6 +32,7 @@ from tqdm import tqdm
 from calql_vision.datasets.byte_size import format_bytes
 from calql_vision.datasets.hdf5_layout import DatasetError
 from calql_vision.datasets.hdf5_read import count_frames, read_episodes, read_spec
+from calql_vision.datasets.hdf5_select import EVERYTHING, Selection
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.types import Episode
 
@@ -42,42 +43,40 @@ def read_episodes_within(
     path: str | Path,
     budget: int | None,
     folder: str | Path | None = None,
-    *,
-    filter_key: str | None = None,
-    **selection: Any,
+    selection: Selection = EVERYTHING,
 ) -> Iterator[Episode]:
     """`read_episodes`, whose images are in memory if all of them fit into `budget` bytes.
 
     Otherwise they are slices of a store in `folder` (None: `<path>.frames`), which is written
     first, or used again if the file has not changed. Raises DatasetError.
     """
-    index = _index(Path(path), filter_key, selection)
+    index = _index(Path(path), selection)
     if budget is None or _pixel_bytes(index) <= budget:
-        yield from read_episodes(path, filter_key=filter_key, **selection)
+        yield from read_episodes(path, selection)
         return
     frames = _open(index, Path(folder) if folder else Path(f"{path}.frames"))
     start = 0
-    selection |= {"cameras": [], "image_size": index["image_size"]}
-    for episode in read_episodes(path, filter_key=filter_key, **selection):
+    blind = replace(selection, cameras=[], image_size=tuple(index["image_size"]))
+    for episode in read_episodes(path, blind):
         end = start + len(episode) + 1
         yield replace(episode, images=frames[start:end])
         start = end
     assert start == len(frames)
 
 
-def _index(path: Path, filter_key: str | None, selection: dict[str, Any]) -> dict[str, Any]:
+def _index(path: Path, selection: Selection) -> dict[str, Any]:
     """What a store is made of, as JSON takes it."""
-    spec = read_spec(path, filter_key=filter_key, **selection)
+    spec = read_spec(path, selection)
     stat = path.stat()
     return {
         "format": _FORMAT,
         "source": str(path.resolve()),
         "bytes": stat.st_size,
         "modified_ns": stat.st_mtime_ns,
-        "filter_key": filter_key,
+        "filter_key": selection.filter_key,
         "cameras": list(spec.cameras),
         "image_size": list(spec.image_size),
-        "frames": count_frames(path, filter_key=filter_key),
+        "frames": count_frames(path, filter_key=selection.filter_key),
     }
 
 
@@ -125,13 +124,13 @@ def _write(index: dict[str, Any], frames: Path, description: Path) -> None:
 
 
 def _copy_frames(index: dict[str, Any], target: Path) -> None:
-    episodes = read_episodes(
-        index["source"],
+    selection = Selection(
         filter_key=index["filter_key"],
         cameras=index["cameras"],
         proprio_keys=[],
         image_size=tuple(index["image_size"]),
     )
+    episodes = read_episodes(index["source"], selection)
     with (
         target.open("wb") as file,
         tqdm(total=_pixel_bytes(index), desc="frames", unit="B", unit_scale=True) as bar,

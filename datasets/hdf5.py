@@ -1,6 +1,6 @@
 """Demonstrations on disk, in robomimic's HDF5 layout, read and written.
 
-    data                attributes: env_args (JSON), total
+    data                attributes: env_args (JSON), total, command (ours: what was typed)
       demo_0            attributes: num_samples, model_file
         actions         [T, A] in [-1, 1]
         rewards         [T], > 0 on every step that is in success
@@ -23,11 +23,13 @@ from calql_vision.datasets.hdf5_layout import (
     read_env_args,
 )
 from calql_vision.datasets.hdf5_read import read_episodes, read_named_episodes, read_spec
+from calql_vision.datasets.hdf5_select import Selection
 from calql_vision.datasets.hdf5_write import EpisodeWriter
 
 __all__ = [
     "DatasetError",
     "EpisodeWriter",
+    "Selection",
     "demo_names",
     "filter_keys",
     "open_dataset",

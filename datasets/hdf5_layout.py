@@ -157,6 +157,19 @@ def read_env_args(file: h5py.File) -> dict[str, Any]:
     return env_args | {"env_kwargs": env_args.get("env_kwargs") or {}}
 
 
+def read_command(path: str | Path) -> str | None:
+    """The command line that made a file of ours; None where the file does not tell."""
+    with open_dataset(path) as file:
+        return file["data"].attrs.get("command")
+
+
+def write_command(data: h5py.Group, command: str | None) -> None:
+    """Beside env_args; of data that was taken over, what made the source is forgotten."""
+    data.attrs.pop("command", None)
+    if command is not None:
+        data.attrs["command"] = command
+
+
 def camera_names(env_args: dict[str, Any]) -> list[str]:
     """The cameras that env_args lists; robosuite takes one name as well as a list of names."""
     names = env_args["env_kwargs"].get("camera_names") or []

@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -13,42 +12,40 @@ from torch.nn.functional import interpolate
 
 from calql_vision.datasets.hdf5_arrays import fault, finite, member, numbers, stored_array, take
 from calql_vision.datasets.hdf5_layout import demo_names, open_dataset
-from calql_vision.datasets.hdf5_select import Selection, camera_key, find_spec
+from calql_vision.datasets.hdf5_select import EVERYTHING, Selection, camera_key, find_spec
 from calql_vision.types import EnvSpec, Episode
 
 #: Rounding that an action may have beyond [-1, 1].
 _ACTION_TOLERANCE = 1e-5
 
 
-def read_spec(path: str | Path, *, filter_key: str | None = None, **selection: Any) -> EnvSpec:
-    """The environment as the file describes it; `selection` takes the fields of `Selection`.
+def read_spec(path: str | Path, selection: Selection = EVERYTHING) -> EnvSpec:
+    """The environment as the file describes it.
 
     Cameras, widths and sizes come from the first demo. Where env_args is silent, horizon is the
     longest demo and control_hz is 0. Raises DatasetError.
     """
     with open_dataset(path) as file:
-        return find_spec(file, demo_names(file, filter_key), Selection(**selection))
+        return find_spec(file, demo_names(file, selection.filter_key), selection)
 
 
-def read_episodes(
-    path: str | Path, *, filter_key: str | None = None, **selection: Any
-) -> Iterator[Episode]:
+def read_episodes(path: str | Path, selection: Selection = EVERYTHING) -> Iterator[Episode]:
     """The demos by number, one in memory at a time, each cut at its first success.
 
-    `selection` takes the fields of `Selection`. A demo without any usable transition is left out
-    with a warning; states and model stay in the file. Raises DatasetError when it gets there.
+    A demo without any usable transition is left out with a warning; states and model stay in the
+    file. Raises DatasetError when it gets there.
     """
-    for _, episode in read_named_episodes(path, filter_key=filter_key, **selection):
+    for _, episode in read_named_episodes(path, selection):
         yield episode
 
 
 def read_named_episodes(
-    path: str | Path, *, filter_key: str | None = None, **selection: Any
+    path: str | Path, selection: Selection = EVERYTHING
 ) -> Iterator[tuple[str, Episode]]:
     """`read_episodes` with the demos' names."""
     with open_dataset(path) as file:
-        names = demo_names(file, filter_key)
-        spec = find_spec(file, names, Selection(**selection))
+        names = demo_names(file, selection.filter_key)
+        spec = find_spec(file, names, selection)
         for name in names:
             episode = _read_demo(file["data"][name], spec)
             if episode is None:

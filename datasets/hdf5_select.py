@@ -1,4 +1,4 @@
-"""Which cameras and which proprioception to take from a file, and at which size."""
+"""Which demos, cameras and proprioception to take from a file, and at which image size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,8 +24,9 @@ ROBOMIMIC_PROPRIO = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos")
 
 @dataclass(frozen=True)
 class Selection:
-    """What to take from a file, and at which size; None means found by itself.
+    """What to take from a file; None means found by itself.
 
+    filter_key: the demos that `mask/<filter_key>` lists; by itself: all of them.
     cameras: with or without `_image`. By itself: the cameras of env_args that the file has, else
     those of robomimic's two that it has, else every uint8 [T, H, W, 3], by name. [] is none.
     proprio_keys: by itself: env_args' own `proprio_keys` (files of ours), else those of robomimic's
@@ -34,9 +35,13 @@ class Selection:
     bilinearly with antialiasing; better is to render at the size that the agent sees (`convert`).
     """
 
+    filter_key: str | None = None
     cameras: Sequence[str] | None = None
     proprio_keys: Sequence[str] | None = None
     image_size: int | tuple[int, int] | None = None
+
+
+EVERYTHING = Selection()
 
 
 def find_spec(file: h5py.File, names: list[str], selection: Selection) -> EnvSpec:

@@ -7,7 +7,12 @@ from typing import Self
 import h5py
 import numpy as np
 
-from calql_vision.datasets.hdf5_layout import IMAGE_SUFFIX, DatasetError, dump_env_args
+from calql_vision.datasets.hdf5_layout import (
+    IMAGE_SUFFIX,
+    DatasetError,
+    dump_env_args,
+    write_command,
+)
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.types import EnvSpec, Episode
 
@@ -23,7 +28,8 @@ class EpisodeWriter:
 
     spec describes the environment that the episodes come from; versions (name -> version) goes
     into env_version; compression is None or "gzip"; next_obs also stores every observation one
-    step later, without which the last observation of an episode is lost; done_mode: `DONE_MODES`.
+    step later, without which the last observation of an episode is lost; done_mode: `DONE_MODES`;
+    command: the command line that makes the file.
     Raises DatasetError for a done_mode or compression that does not exist, for an episode whose
     success the layout cannot express, and if there was no episode at all.
     """
@@ -37,11 +43,12 @@ class EpisodeWriter:
         compression: str | None = None,
         next_obs: bool = False,
         done_mode: int = 2,
+        command: str | None = None,
     ):
         check_storage(compression, done_mode)
         self._path, self._spec, self._versions = Path(path), spec, versions
         self._storage = {"compression": compression, "next_obs": next_obs}
-        self._done_mode = done_mode
+        self._done_mode, self._command = done_mode, command
         self._lengths: list[int] = []
 
     def __enter__(self) -> Self:
@@ -50,6 +57,7 @@ class EpisodeWriter:
             file = stack.enter_context(h5py.File(partial, "w"))
             self._data = file.create_group("data")
             self._data.attrs["env_args"] = dump_env_args(self._spec, self._versions)
+            write_command(self._data, self._command)
             stack.push(self._finish)
             self._exits = stack.pop_all()
         return self

@@ -13,7 +13,7 @@ from calql_vision.engine.environments import task_env
 from calql_vision.engine.rollout import rollout
 from calql_vision.envs import make_expert
 from calql_vision.runs.config import TaskConfig
-from calql_vision.runs.machine import software_versions
+from calql_vision.runs.launch import software_versions
 from calql_vision.types import EnvSpec, Episode
 
 

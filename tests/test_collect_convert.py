@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from calql_vision.datasets.hdf5 import read_episodes, read_spec
+from calql_vision.datasets.hdf5 import Selection, read_episodes, read_spec
 from calql_vision.engine.parallel import map_in_order
 from calql_vision.runs.config import TaskConfig
 from calql_vision.stages import collect, convert
@@ -162,7 +162,7 @@ def test_cameras_and_size_can_be_chosen_and_the_rest_is_kept(demonstrations, tmp
     for key in ("mask/train", "mask/valid"):
         np.testing.assert_array_equal(after[key], before[key])
     for key in ("train", "valid"):
-        assert len(list(read_episodes(output, filter_key=key)))
+        assert len(list(read_episodes(output, Selection(filter_key=key))))
 
 
 def delete_states(file):

@@ -16,6 +16,7 @@ from calql_vision.engine.q_values import best_value, pairs, q_values, transition
 from calql_vision.engine.rollout import rollout
 from calql_vision.engine.seeds import episode_seed
 from calql_vision.envs import make_env, make_expert
+from calql_vision.runs.config import DataConfig
 from calql_vision.runs.diagnosis import Diagnosis, Pairs
 from calql_vision.stages import collect, diagnose, finetune, pretrain
 from calql_vision.types import Observation
@@ -91,7 +92,7 @@ def test_failing_once_counts_as_failing_for_ever(evaluation):
 
 def test_the_optimum_is_the_experts_and_no_policys_value_is_greater(run):
     diagnosis, _ = run
-    assert diagnosis.facts["optimum"] == "the scripted expert without noise"
+    assert diagnosis.measurement.optimum == "the scripted expert without noise"
     for found in diagnosis.checkpoints.values():
         assert (found.start.optimum >= found.start.reached).all()
         assert found.start.optimum.min() > -12, "the expert always succeeds within 12 steps"
@@ -158,7 +159,8 @@ def test_the_files_give_the_diagnosis_back(run):
         "diagnosis.json", "calibration.npz",
     }  # fmt: skip
     again = Diagnosis.load(folder / "diagnose/diagnosis.json")
-    assert again.facts == diagnosis.facts
+    assert again.measurement == diagnosis.measurement
+    assert again.launch == diagnosis.launch
     assert set(again.checkpoints) == {"pretrain", "finetune"}
     for name, found in diagnosis.checkpoints.items():
         for part in ("start", "demonstrations", "rollouts"):
@@ -172,9 +174,9 @@ def test_the_same_run_is_diagnosed_alike(run):
 
 
 def test_demonstrations_are_held_out_only_where_training_left_them_out(run):
-    assert run[0].facts["held_out"] is True
+    assert run[0].measurement.held_out is True
     everything = stage("diagnose", *TINY, "episodes=1", "filter_key=null", "output=all")
-    assert everything.facts["held_out"] is False
+    assert everything.measurement.held_out is False
     few, all_of_them = (
         len(d.checkpoints["pretrain"].demonstrations.q) for d in (run[0], everything)
     )
@@ -183,7 +185,7 @@ def test_demonstrations_are_held_out_only_where_training_left_them_out(run):
 
 def test_one_checkpoint_that_saw_them_is_enough(run):
     one = diagnose.Checkpoint.load(run[1] / "pretrain/checkpoint.pt")
-    other = replace(one, config={"data": {"filter_key": None}})
+    other = replace(one, config=replace(one.config, data=DataConfig(filter_key=None)))
     data = Path("data/tabletop/lift.hdf5")
     assert diagnose.held_out(data, "valid", {"pretrain": one})
     assert not diagnose.held_out(data, "valid", {"pretrain": one, "finetune": other})

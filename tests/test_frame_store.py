@@ -15,6 +15,7 @@ from calql_vision.datasets.byte_size import format_bytes, parse_bytes
 from calql_vision.datasets.frame_store import read_episodes_within
 from calql_vision.datasets.hdf5 import DatasetError, EpisodeWriter
 from calql_vision.datasets.hdf5_read import count_frames, read_episodes
+from calql_vision.datasets.hdf5_select import Selection
 from calql_vision.datasets.returns import RewardConfig
 from calql_vision.runs.config import DataConfig
 
@@ -59,10 +60,10 @@ def assert_same_batch(one, other):
 @pytest.mark.parametrize(
     "selection",
     [
-        {},
-        {"filter_key": "train"},
-        {"cameras": ["wrist"], "proprio_keys": []},
-        {"image_size": (8, 8)},
+        Selection(),
+        Selection(filter_key="train"),
+        Selection(cameras=["wrist"], proprio_keys=[]),
+        Selection(image_size=(8, 8)),
     ],
     ids=str,
 )
@@ -71,9 +72,9 @@ def assert_same_batch(one, other):
 )
 def test_samples_are_those_from_memory_bit_for_bit(written, storage, selection, frame_stack):
     path = written(**storage)
-    memory = buffer_of(read_episodes(path, **selection), frame_stack)
+    memory = buffer_of(read_episodes(path, selection), frame_stack)
     for _ in range(2):  # written, and used again
-        mapped = buffer_of(read_episodes_within(path, 0, **selection), frame_stack)
+        mapped = buffer_of(read_episodes_within(path, 0, selection=selection), frame_stack)
         assert len(mapped) == len(memory)
         assert mapped.pixel_bytes == memory.pixel_bytes
         for seed in range(3):
@@ -132,7 +133,7 @@ def test_a_changed_file_is_stored_anew_and_the_old_frames_go(written, capsys):
 def test_other_cameras_are_another_store_beside_the_first(written):
     path = written(next_obs=True)
     list(read_episodes_within(path, 0))
-    list(read_episodes_within(path, 0, cameras=["wrist"]))
+    list(read_episodes_within(path, 0, selection=Selection(cameras=["wrist"])))
     found = path.with_name("data.hdf5.frames").glob("*.json")
     assert sorted(json.loads(each.read_text())["cameras"] for each in found) == [
         ["front", "wrist"],
@@ -152,8 +153,8 @@ def test_frames_cut_short_are_stored_again(written):
 def test_an_interrupted_copy_leaves_nothing_that_could_be_used(written, monkeypatch):
     path = written(next_obs=True)
 
-    def interrupted(*arguments, **selection):
-        yield next(read_episodes(*arguments, **selection))
+    def interrupted(*arguments):
+        yield next(read_episodes(*arguments))
         raise KeyboardInterrupt
 
     monkeypatch.setattr("calql_vision.datasets.frame_store.read_episodes", interrupted)

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from calql_vision.datasets.hdf5 import DatasetError, read_episodes, read_spec
+from calql_vision.datasets.hdf5 import DatasetError, Selection, read_episodes, read_spec
 
 SIZE = (4, 6)
 
@@ -108,7 +108,7 @@ def test_a_malformed_file_is_refused_with_place_and_remedy(file_to_break, change
 )
 def test_an_unknown_choice_is_refused_with_the_valid_ones(file_to_break, choice, words):
     with pytest.raises(DatasetError) as caught:
-        list(read_episodes(file_to_break, **choice))
+        list(read_episodes(file_to_break, Selection(**choice)))
     for word in [str(file_to_break), *words]:
         assert word in str(caught.value)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from calql_vision.datasets.hdf5 import DatasetError, read_episodes, read_spec
+from calql_vision.datasets.hdf5 import DatasetError, Selection, read_episodes, read_spec
 
 
 def seen(episode) -> list[int]:
@@ -93,8 +93,8 @@ def test_demos_come_by_number(foreign_file, demo):
 def test_a_filter_key_chooses_demos(foreign_file, demo):
     demos = {f"demo_{n}": demo([0, 1], first=n) for n in range(3)}
     path = foreign_file(demos, masks={"train": ["demo_2", "demo_0"], "valid": ["demo_1"]})
-    assert [seen(e)[0] for e in read_episodes(path, filter_key="train")] == [0, 2]
-    assert [seen(e)[0] for e in read_episodes(path, filter_key="valid")] == [1]
+    assert [seen(e)[0] for e in read_episodes(path, Selection(filter_key="train"))] == [0, 2]
+    assert [seen(e)[0] for e in read_episodes(path, Selection(filter_key="valid"))] == [1]
 
 
 @pytest.fixture
@@ -134,9 +134,9 @@ def test_cameras_are_chosen_with_or_without_suffix_and_keep_their_order(
     foreign_file, with_images, cameras
 ):
     path = foreign_file({"demo_0": with_images("a_image", "b_image", "c_image")})
-    (episode,) = read_episodes(path, cameras=cameras)
+    (episode,) = read_episodes(path, Selection(cameras=cameras))
     assert episode.images[0, :, 0, 0, 0].tolist() == [1, 0]
-    assert read_spec(path, cameras=cameras).cameras == ("b", "a")
+    assert read_spec(path, Selection(cameras=cameras)).cameras == ("b", "a")
 
 
 @pytest.mark.parametrize(
@@ -156,8 +156,8 @@ def test_proprioception_is_robomimics_or_all_or_chosen(
     del arrays["obs/robot0_eef_pos"]
     arrays |= {f"obs/{key}": np.full((2, 2), n, np.float64) for n, key in enumerate(stored)}
     path = foreign_file({"demo_0": arrays})
-    assert list(read_spec(path, proprio_keys=wanted).proprio) == found
-    (episode,) = read_episodes(path, proprio_keys=wanted)
+    assert list(read_spec(path, Selection(proprio_keys=wanted)).proprio) == found
+    (episode,) = read_episodes(path, Selection(proprio_keys=wanted))
     assert episode.proprio[0, ::2].tolist() == [stored.index(key) for key in found]
 
 
@@ -173,12 +173,12 @@ def test_images_are_resized_only_where_asked_and_needed(foreign_file, demo):
     picture[:, 8:] = 0  # upright stays upright
     arrays["obs/agentview_image"] = picture
     path = foreign_file({"demo_0": arrays})
-    (stored,), (same,) = read_episodes(path), read_episodes(path, image_size=16)
+    (stored,), (same,) = read_episodes(path), read_episodes(path, Selection(image_size=16))
     np.testing.assert_array_equal(stored.images[:2, 0], picture)
     np.testing.assert_array_equal(same.images, stored.images)
-    (small,) = read_episodes(path, image_size=(4, 8))
+    (small,) = read_episodes(path, Selection(image_size=(4, 8)))
     assert small.images.shape == (3, 1, 4, 8, 3)
-    assert read_spec(path, image_size=(4, 8)).image_size == (4, 8)
+    assert read_spec(path, Selection(image_size=(4, 8))).image_size == (4, 8)
     assert small.images[:, :, :1].mean() > 100
     assert small.images[:, :, -1:].max() == 0
 

@@ -20,6 +20,7 @@ from calql_vision.encoders.pixels import EncoderConfig
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.losses import expectile_loss, regression_loss
 from calql_vision.networks import TanhGaussian
+from calql_vision.runs.config import RunConfig
 from calql_vision.stages.pretrain import PretrainConfig
 from calql_vision.types import EnvSpec, FeatureBatch, Observation, PixelBatch
 
@@ -356,7 +357,7 @@ def test_a_target_of_a_success_is_at_least_the_return_obtained():
 def test_a_checkpoint_restores_what_both_sides_have_and_no_part_of_the_weights():
     saved = agent_of("cal_ql", q_weight=1.0)
     saved.update(pixel_batch())
-    checkpoint = Checkpoint.of(saved, SPEC, {}, 0.9, {}, env_steps=0)
+    checkpoint = Checkpoint.of(saved, SPEC, RunConfig(), "pretrain", env_steps=0)
     fixed = agent_of("cal_ql", seed=1, automatic_temperature=False)
     checkpoint.restore(fixed)
     assert same_weights(saved, fixed)
@@ -369,7 +370,7 @@ def test_a_checkpoint_restores_what_both_sides_have_and_no_part_of_the_weights()
 def test_learning_rates_and_first_temperature_are_those_of_the_run_that_loads():
     saved = agent_of("cal_ql", q_weight=1.0)
     saved.update(pixel_batch())
-    checkpoint = Checkpoint.of(saved, SPEC, {}, 0.9, {}, env_steps=0)
+    checkpoint = Checkpoint.of(saved, SPEC, RunConfig(), "pretrain", env_steps=0)
     changes = {"actor_lr": 1e-5, "critic_lr": 2e-5, "initial_temperature": 0.5}
     agent = agent_of("cal_ql", q_weight=1.0, **changes)
     checkpoint.restore(agent)
@@ -383,6 +384,6 @@ def test_learning_rates_and_first_temperature_are_those_of_the_run_that_loads():
 
 def test_a_checkpoint_keeps_how_its_method_goes_online():
     agent = agent_of("wsrl")
-    again = Checkpoint.of(agent, SPEC, {}, 0.9, {}, env_steps=0).build(CPU)
+    again = Checkpoint.of(agent, SPEC, RunConfig(), "pretrain", env_steps=0).build(CPU)
     assert again.config == agent.config
     assert same_weights(agent, again)

@@ -1,7 +1,6 @@
 """Laws of the report, on the files that the stages leave behind."""
 
 import csv
-import json
 import shlex
 import sys
 from dataclasses import replace
@@ -12,14 +11,18 @@ import pytest
 from omegaconf import OmegaConf
 
 from calql_vision import cli
-from calql_vision.analysis.results import Curve, read_runs
+from calql_vision.analysis.outcome import SuccessCount, final_success, offline_success
 from calql_vision.analysis.seed_curves import band_across_seeds
 from calql_vision.cli.configuration import composed, register
 from calql_vision.datasets.hdf5 import EpisodeWriter
 from calql_vision.engine.metrics_log import MetricsLog
 from calql_vision.engine.training import prepare_folder
+from calql_vision.runs.evaluation import EvaluatedCheckpoint, Evaluation
+from calql_vision.runs.launch import Launch, typed
+from calql_vision.runs.layout import RunFolder
+from calql_vision.runs.metrics import Curve
+from calql_vision.runs.record import read_runs
 from calql_vision.stages import report
-from calql_vision.stages.commands import reproduction
 from calql_vision.stages.finetune import FinetuneConfig
 from calql_vision.stages.pretrain import PretrainConfig
 from calql_vision.stages.report import ReportConfig
@@ -54,8 +57,9 @@ def write_stage(root, stage: str, words: list[str], rows: dict[int, dict]):
     register(stage, CONFIGS[stage])
     config = OmegaConf.to_object(composed(stage, words))
     folder = root / TASK / config.algo.label / f"seed{config.seed}" / stage
-    prepare_folder(replace(config, output=str(folder)), stage)
-    OmegaConf.save(OmegaConf.structured(config), folder / "config.yaml")
+    with typed(stage, words):
+        prepare_folder(replace(config, output=str(folder)), stage)
+    config.save(folder / "config.yaml")
     log = MetricsLog(folder)
     for step, row in rows.items():
         log.write(step, row)
@@ -77,10 +81,11 @@ def write_finetune(root, successes: list[int], *words: str):
 
 
 def write_evaluate(run, successes: list[bool], stage: str = "finetune"):
-    folder = run / ("evaluate" if stage == "finetune" else f"evaluate_{stage}")
-    folder.mkdir()
-    content = {"checkpoint": f"runs/{stage}/checkpoint.pt", "successes": successes}
-    (folder / "metrics.json").write_text(json.dumps(content))
+    folder, found = RunFolder(run).evaluation(stage), np.array(successes)
+    with typed("evaluate", [f"stage={stage}", f"episodes={len(found)}"]):
+        launch = Launch.now("evaluate")
+    evaluation = Evaluation(found, found.astype(float), 10 + 0 * found)
+    EvaluatedCheckpoint(stage, "checkpoint.pt", evaluation, launch).save(folder)
     (folder / "episodes.mp4").write_bytes(b"a film")
 
 
@@ -184,16 +189,18 @@ def test_run_without_fine_tuning_is_shown(page):
     assert row["final_rate"] == row["regret"] == row["env_steps"] == ""
 
 
-def test_commands_give_the_configurations_back(runs):
-    commands = [shlex.split(command)[1:] for command in reproduction(read_runs(runs, TASK))]
-    assert {stage for stage, *_ in commands} == {"collect", "pretrain", "finetune", "evaluate"}
+def test_commands_give_the_configurations_back(runs, page):
+    given = [shlex.split(c)[1:] for run in read_runs(runs, TASK).runs for c in run.commands]
+    assert {stage for stage, *_ in given} == {"pretrain", "finetune", "evaluate"}
     made = [
         OmegaConf.to_container(composed(stage, words))
-        for stage, *words in commands
+        for stage, *words in given
         if stage in CONFIGS
     ]
     stored = [OmegaConf.to_container(OmegaConf.load(p)) for p in runs.rglob("config.yaml")]
     assert sorted(map(str, made)) == sorted(map(str, stored))
+    text = Addresses(page).text
+    assert all(shlex.join(["calql-vision", *words]) in text for words in given)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +218,7 @@ def test_damaged_table_is_left_out_by_name(tmp_path, content, complaint):
     damaged = write_pretrain(tmp_path) / "metrics.csv"
     damaged.write_text(content)
     results = read_runs(tmp_path, TASK)
-    assert [run.metrics for run in results.runs] == [{}]
+    assert results.runs[0].training["pretrain"].metrics is None
     assert len(results.warnings) == 1
     assert str(damaged) in results.warnings[0]
     assert complaint in results.warnings[0]
@@ -219,16 +226,16 @@ def test_damaged_table_is_left_out_by_name(tmp_path, content, complaint):
 
 def test_page_stands_and_warns_when_everything_is_damaged(tmp_path, capsys):
     folder = write_pretrain(tmp_path / "runs")
-    write_evaluate(folder.parent, [])
-    data = tmp_path / "lift.hdf5"
-    files = [folder / "metrics.csv", folder / "config.yaml", data]
+    write_evaluate(folder.parent, [True])
+    data, evaluation = tmp_path / "lift.hdf5", folder.parent / "evaluate" / "metrics.json"
+    files = [folder / "metrics.csv", folder / "config.yaml", evaluation, data]
     for path in files:
         path.write_text("step")
     page = report.run(
         ReportConfig(runs=str(tmp_path / "runs"), data=str(data), output=str(tmp_path / "out"))
     )
     printed, text = capsys.readouterr().err, page.read_text()
-    for path in [*files, folder.parent / "evaluate" / "metrics.json"]:
+    for path in files:
         assert str(path) in printed
         assert str(path) in text
 
@@ -237,11 +244,11 @@ def test_evaluations_before_and_after_fine_tuning_stand_side_by_side(tmp_path):
     folder = write_pretrain(tmp_path).parent
     write_evaluate(folder, [True, False, True], stage="pretrain")
     (run,) = read_runs(tmp_path, TASK).runs
-    assert (run.offline.successes, run.offline.episodes) == (2, 3)
-    assert run.final is None
+    assert offline_success(run) == SuccessCount(2, 3)
+    assert final_success(run) is None
     write_evaluate(folder, [True, True])
     (run,) = read_runs(tmp_path, TASK).runs
-    assert (run.offline.episodes, run.final.episodes) == (3, 2)
+    assert (offline_success(run).episodes, final_success(run).episodes) == (3, 2)
     assert run.videos["pretrain"] != run.videos["finetune"]
 
 

@@ -1,42 +1,51 @@
 """Laws of what a report says of the switch, of several seeds and of diagnoses."""
 
 import csv
-import json
 import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from omegaconf import OmegaConf
 
+from calql_vision.analysis import outcome
 from calql_vision.analysis.dip import WINDOW
 from calql_vision.analysis.regret_decomposition import diagnosis_notes, regret_decompositions
-from calql_vision.analysis.results import Results, read_runs
 from calql_vision.analysis.seed_intervals import seed_intervals
-from calql_vision.cli.configuration import composed, register
 from calql_vision.engine.metrics_log import MetricsLog
 from calql_vision.figures.number_text import duration, mean_and_range, or_never
-from calql_vision.runs.diagnosis import CheckpointDiagnosis, Diagnosis, Pairs, StartValues
+from calql_vision.runs.config import RunConfig
+from calql_vision.runs.diagnosis import (
+    CheckpointDiagnosis,
+    Diagnosis,
+    Measurement,
+    Pairs,
+    StartValues,
+)
+from calql_vision.runs.evaluation import EvaluatedCheckpoint, Evaluation
+from calql_vision.runs.launch import Launch, typed
+from calql_vision.runs.record import TaskRuns, read_runs
 from calql_vision.stages import compare, report
-from calql_vision.stages.commands import reproduction
-from calql_vision.stages.pretrain import PretrainConfig
 
 TASK = "tabletop/lift"
-FACTS = {
-    "episodes": 2,
-    "samples": 7,
-    "filter_key": "valid",
-    "held_out": False,
-    "optimum": "the scripted expert without noise",
-    "best_action": "best of some",
-}
+MEASUREMENT = Measurement(
+    task=TASK,
+    method="cal_ql",
+    seed=0,
+    discount=0.97,
+    reward={},
+    episodes=2,
+    samples=7,
+    optimum="the scripted expert without noise",
+    best_action="best of some",
+    data="data/lift.hdf5",
+    filter_key="valid",
+    held_out=False,
+)
 
 
 def write_run(root: Path, label: str, seed: int, online: list[int], final: list[bool]) -> Path:
     """A run with half of its offline episodes successful, as the stages would leave it."""
-    register("pretrain", PretrainConfig)
-    config = composed("pretrain", [f"algo.label={label}", f"seed={seed}"])
     folder = root / TASK / label / f"seed{seed}"
     offline = {"evaluation/success_rate": 0.5, "evaluation/episodes": 10, "wall_seconds": 60.0}
     steps = {
@@ -45,14 +54,14 @@ def write_run(root: Path, label: str, seed: int, online: list[int], final: list[
     }
     for stage, rows in (("pretrain", {100: offline}), ("finetune", steps)):
         (folder / stage).mkdir(parents=True)
-        OmegaConf.save(config, folder / stage / "config.yaml")
+        RunConfig(algo={"label": label}, seed=seed).save(folder / stage / "config.yaml")
         log = MetricsLog(folder / stage)
         for step, row in rows.items():
             log.write(step, row)
         log.close()
-    (folder / "evaluate").mkdir()
-    content = {"checkpoint": "runs/finetune/checkpoint.pt", "successes": final}
-    (folder / "evaluate/metrics.json").write_text(json.dumps(content))
+    successes = np.array(final)
+    evaluation = Evaluation(successes, successes.astype(float), 10 + 0 * successes)
+    EvaluatedCheckpoint("finetune", "checkpoint.pt", evaluation, None).save(folder / "evaluate")
     return folder
 
 
@@ -61,7 +70,10 @@ def write_diagnosis(folder: Path, q_best: float) -> None:
     pairs = Pairs(*np.array([[-5.0, -4.0], [-4.0, -9.0], [-4.0, -4.0]]), np.array([True, True]))
     start = StartValues(*np.array([[-2.0, -4.0], [-8.0, -6.0], [q_best] * 2, [-9.0, -9.0]]))
     found = CheckpointDiagnosis(start, pairs, pairs)
-    Diagnosis(FACTS, {"pretrain": found, "finetune": found}).save(folder / "diagnose")
+    with typed("diagnose", ["episodes=2", "samples=7"]):
+        launch = Launch.now("diagnose")
+    found = {"pretrain": found, "finetune": found}
+    Diagnosis(MEASUREMENT, checkpoints=found, launch=launch).save(folder / "diagnose")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +86,7 @@ def runs(tmp_path_factory):
         if seed < 2:
             write_diagnosis(folder, q_best=-4.0 - 2 * seed)
         folder = write_run(root, "cql", seed, [0] * 2 * WINDOW, [seed == 0, True, False, True])
-        Diagnosis({"skipped": "cql has no critic"}).save(folder / "diagnose")
+        Diagnosis(None, skipped="cql has no critic").save(folder / "diagnose")
     return root
 
 
@@ -148,7 +160,7 @@ def test_methods_are_summarised_over_the_tasks_that_all_of_them_share(runs):
     _, cql = seed_intervals([results, results])
     assert cql.final.value == pytest.approx((0.5 * 2 + 0.75 + 0.5) / 4), "of six runs, two go"
     assert cql.beaten_final.value == pytest.approx((1 / 2 + 1 + 1) / 3)
-    lonely = Results("other", results.methods["cql"], [])
+    lonely = TaskRuns("other", results.methods["cql"], [])
     assert [row.label for row in seed_intervals([results, lonely])] == ["cql"]
 
 
@@ -157,7 +169,7 @@ def test_two_seeds_have_no_interval(tmp_path):
         write_run(tmp_path, "cal_ql", seed, [1], [True])
     results = read_runs(tmp_path, TASK)
     assert seed_intervals([results]) == []
-    assert results.runs[0].dip is None
+    assert outcome.dip(results.runs[0]) is None
     page = report.run(report.ReportConfig(runs=str(tmp_path), output=str(tmp_path / "out")))
     text = " ".join(page.read_text().split())
     assert "need at least 3 seeds" in text
@@ -184,16 +196,17 @@ def test_diagnoses_are_drawn_and_explained(runs, page):
     assert "Left out: cql has no critic" in page.read_text()
 
 
-def test_the_command_of_a_diagnosis_is_given_back(runs):
-    commands = [c for c in reproduction(read_runs(runs, TASK)) if "diagnose" in c]
-    assert any("episodes=2 samples=7" in command for command in commands)
+def test_the_command_of_a_diagnosis_is_given_back(runs, page):
+    command = "calql-vision diagnose episodes=2 samples=7"
+    assert [run.commands for run in read_runs(runs, TASK).runs] == [[command]] * 2 + [[]] * 4
+    assert page.read_text().count(command) == 1, "the same line once"
 
 
 def test_training_time_is_known_only_if_both_stages_tell(tmp_path):
     folder = write_run(tmp_path, "cal_ql", 0, [1], [True])
     metrics = folder / "pretrain/metrics.csv"
     metrics.write_text(metrics.read_text().replace("wall_seconds", "something"))
-    assert read_runs(tmp_path, TASK).runs[0].wall_seconds is None
+    assert outcome.wall_seconds(read_runs(tmp_path, TASK).runs[0]) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04broken"])

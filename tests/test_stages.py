@@ -13,9 +13,9 @@ from omegaconf import OmegaConf
 from calql_vision.cli.configuration import composed, group_choices, register
 from calql_vision.datasets.hdf5 import read_episodes
 from calql_vision.engine.checkpoint import Checkpoint
+from calql_vision.engine.demonstrations import load_demonstrations
 from calql_vision.engine.learn import learn
 from calql_vision.engine.seeds import episode_seed
-from calql_vision.engine.training import load_demonstrations
 from calql_vision.envs import make_env
 from calql_vision.stages import collect, evaluate, finetune, pretrain
 
@@ -166,7 +166,7 @@ def test_every_scale_fits_every_stage(scale):
 def test_pretrain_leaves_a_folder_that_explains_itself(demonstrations, workplace):
     pretrain.run(config("pretrain", *TRAIN, demonstrations, "output=here"))
     assert {path.name for path in Path("here").iterdir()} == {
-        "checkpoint.pt", "config.yaml", "metrics.csv", "tensorboard",
+        "checkpoint.pt", "config.yaml", "launch.json", "metrics.csv", "tensorboard",
     }  # fmt: skip
     table = rows(Path("here/metrics.csv"))
     assert [row["step"] for row in table] == ["2", "4"]
@@ -210,7 +210,7 @@ def test_a_loaded_agent_learns_on_as_the_saved_one_would(demonstrations, pretrai
     one = saved.build(torch.device("cpu"))
     buffer = load_demonstrations(settings, saved.spec)
     learn(one, buffer, 3, np.random.default_rng(0))
-    between = Checkpoint.of(one, saved.spec, saved.reward, saved.discount, {}, 0)
+    between = Checkpoint.of(one, saved.spec, settings, "pretrain", env_steps=0)
     between.save(Path("between.pt"))
     two = Checkpoint.load(Path("between.pt")).build(torch.device("cpu"), seed=5)
     for agent in (one, two):

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from calql_vision.analysis.results import TRAINING_STAGES, Results, Run
+from calql_vision.runs.diagnosis import Measurement
 from calql_vision.runs.intervals import Interval
+from calql_vision.runs.layout import TRAINING_STAGES
+from calql_vision.runs.record import Run, TaskRuns
 
 WHEN = {"pretrain": "before fine-tuning", "finetune": "after fine-tuning"}
 
@@ -28,7 +29,7 @@ class RegretDecomposition:
     covered: Interval | None  # share of demonstrated states with Q(s, pi) >= V^mu
 
 
-def regret_decompositions(results: Results) -> list[RegretDecomposition]:
+def regret_decompositions(results: TaskRuns) -> list[RegretDecomposition]:
     """Every method that was diagnosed, before and after."""
     rows = []
     for label, runs in results.methods.items():
@@ -51,23 +52,23 @@ def _regret_decomposition(label: str, stage: str, runs: Sequence[Run]) -> Regret
     )
 
 
-def diagnosis_notes(results: Results) -> list[str]:
+def diagnosis_notes(results: TaskRuns) -> list[str]:
     """What V* is, which demonstrations were taken, who is missing; a sentence each."""
     found = [run.diagnosis for run in results.runs if run.diagnosis]
-    measured = [diagnosis.facts for diagnosis in found if not diagnosis.skipped]
+    measured = [diagnosis.measurement for diagnosis in found if diagnosis.measurement]
     notes = [
-        *(f"V* is the value of {facts['optimum']}." for facts in measured),
-        *(f"The maximum over actions is the {facts['best_action']}." for facts in measured),
+        *(f"V* is the value of {each.optimum}." for each in measured),
+        *(f"The maximum over actions is the {each.best_action}." for each in measured),
         *map(_about_demonstrations, measured),
         *(f"Left out: {diagnosis.skipped}." for diagnosis in found if diagnosis.skipped),
     ]
     return list(dict.fromkeys(notes))
 
 
-def _about_demonstrations(facts: dict[str, Any]) -> str:
-    key = facts["filter_key"]
+def _about_demonstrations(measurement: Measurement) -> str:
+    key = measurement.filter_key
     chosen = "all of them" if key is None else f"those under the filter key {key}"
-    if facts["held_out"]:
+    if measurement.held_out:
         return f"The demonstrations are {chosen}, which training did not see."
     return (
         f"The demonstrations are {chosen}, and training saw them too: they are held out only "

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calql_vision.analysis.results import Curve, Run
+from calql_vision.runs.metrics import Column, Curve
+from calql_vision.runs.record import Run
 
 
 class CurveBand(NamedTuple):
@@ -38,7 +39,7 @@ def band_across_seeds(curves: Sequence[Curve]) -> CurveBand:
 
 def success_band(runs: Sequence[Run], stage: str) -> CurveBand:
     """Success rates across seeds; those of a single seed with Wilson's intervals."""
-    names = [f"evaluation/success_{name}" for name in ("rate", "low", "high")]
+    names = (Column.SUCCESS_RATE, Column.SUCCESS_LOW, Column.SUCCESS_HIGH)
     rates, lows, highs = (curves_of(runs, stage, name) for name in names)
     if len(rates) > 1 or not lows or not highs:
         return band_across_seeds(rates)

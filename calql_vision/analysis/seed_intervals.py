@@ -11,8 +11,9 @@ from calql_vision.analysis.bootstrap import (
     interquartile_mean,
     probability_of_improvement,
 )
-from calql_vision.analysis.results import Results, Run
+from calql_vision.analysis.outcome import final_success, regret
 from calql_vision.runs.intervals import Interval
+from calql_vision.runs.record import Run, TaskRuns
 
 REFERENCE = "cal_ql"  # the method that the others are compared with
 FEWEST = 3  # seeds; with fewer, an interval across seeds says nothing
@@ -30,14 +31,14 @@ class SeedIntervals:
     beaten_regret: Interval | None  # ... that it has less regret
 
 
-def seed_intervals(tasks: Sequence[Results]) -> list[SeedIntervals]:
+def seed_intervals(tasks: Sequence[TaskRuns]) -> list[SeedIntervals]:
     """Methods that went online or were evaluated with at least FEWEST seeds on every task."""
     shared = [label for label in tasks[0].methods if all(label in t.methods for t in tasks)]
     rows = [_seed_intervals(label, tasks) for label in shared]
     return [row for row in rows if row.final or row.regret]
 
 
-def _seed_intervals(label: str, tasks: Sequence[Results]) -> SeedIntervals:
+def _seed_intervals(label: str, tasks: Sequence[TaskRuns]) -> SeedIntervals:
     runs = [task.methods[label] for task in tasks]
     reference = [[] if label == REFERENCE else task.methods.get(REFERENCE, []) for task in tasks]
     return SeedIntervals(
@@ -53,12 +54,14 @@ def _seed_intervals(label: str, tasks: Sequence[Results]) -> SeedIntervals:
 
 def _finals(tasks: Sequence[Sequence[Run]]) -> Scores:
     """Final success rates, [seeds that were evaluated] per task."""
-    return [np.array([run.final.rate for run in runs if run.final]) for runs in tasks]
+    counts = [map(final_success, runs) for runs in tasks]
+    return [np.array([count.rate for count in found if count]) for found in counts]
 
 
 def _regrets(tasks: Sequence[Sequence[Run]]) -> Scores:
     """Cumulative regrets, [seeds that went online] per task."""
-    return [np.array([run.regret for run in runs if run.regret is not None]) for runs in tasks]
+    found = [map(regret, runs) for runs in tasks]
+    return [np.array([each for each in regrets if each is not None]) for regrets in found]
 
 
 def _negative(scores: Scores) -> Scores:

@@ -1,10 +1,13 @@
 """The numbers of a report: a row per method and per seed, for the page and as CSV."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from calql_vision.analysis import outcome
 from calql_vision.analysis.dip import Dip
-from calql_vision.analysis.results import Results, Run, SuccessCount
+from calql_vision.analysis.outcome import SuccessCount
+from calql_vision.runs.record import Run, TaskRuns
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class SummaryRow:
         return [dip.depth for dip in self.dips if dip.depth is not None]
 
 
-def summary_rows(results: Results) -> list[SummaryRow]:
+def summary_rows(results: TaskRuns) -> list[SummaryRow]:
     """Every method, each followed by its seeds."""
     rows = []
     for label, runs in results.methods.items():
@@ -41,20 +44,20 @@ def summary_rows(results: Results) -> list[SummaryRow]:
 
 
 def _row(label: str, seed: int | None, runs: Sequence[Run]) -> SummaryRow:
-    def known(name: str) -> list:
-        values = [getattr(run, name) for run in runs]
+    def known(number: Callable[[Run], Any]) -> list:
+        values = map(number, runs)
         return [value for value in values if value is not None]
 
     return SummaryRow(
         label=label,
         seed=seed,
         seeds=len(runs),
-        offline=SuccessCount.pooled(run.offline for run in runs),
-        final=SuccessCount.pooled(run.final for run in runs),
-        regret=known("regret"),
-        env_steps=known("env_steps"),
-        updates=known("updates"),
-        updates_per_second=known("updates_per_second"),
-        dips=known("dip"),
-        wall_seconds=known("wall_seconds"),
+        offline=SuccessCount.pooled(map(outcome.offline_success, runs)),
+        final=SuccessCount.pooled(map(outcome.final_success, runs)),
+        regret=known(outcome.regret),
+        env_steps=known(outcome.env_steps),
+        updates=known(outcome.updates),
+        updates_per_second=known(outcome.updates_per_second),
+        dips=known(outcome.dip),
+        wall_seconds=known(outcome.wall_seconds),
     )

@@ -5,14 +5,17 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 from typing import Any
 
+from calql_vision.analysis.outcome import regret_curve
 from calql_vision.analysis.regret_decomposition import RegretDecomposition
-from calql_vision.analysis.results import TRAINING_STAGES, Results
 from calql_vision.analysis.seed_intervals import SeedIntervals
 from calql_vision.analysis.summary import SummaryRow
 from calql_vision.runs.intervals import Interval
+from calql_vision.runs.layout import TRAINING_STAGES
+from calql_vision.runs.metrics import Column
+from calql_vision.runs.record import TaskRuns
 
 
-def tables(results: Results, rows: Sequence[SummaryRow]) -> dict[str, bytes]:
+def tables(results: TaskRuns, rows: Sequence[SummaryRow]) -> dict[str, bytes]:
     """File name -> CSV."""
     return {
         "summary.csv": csv_table(map(_summary, rows)),
@@ -57,22 +60,23 @@ def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _evaluations(results: Results) -> Iterable[dict]:
+def _evaluations(results: TaskRuns) -> Iterable[dict]:
     """The points of the success figure."""
-    columns = ("success_rate", "success_low", "success_high", "episodes")
+    columns = (Column.SUCCESS_RATE, Column.SUCCESS_LOW, Column.SUCCESS_HIGH, Column.EPISODES)
+    names = [column.removeprefix("evaluation/") for column in columns]
     for run in results.runs:
         for stage in TRAINING_STAGES:
-            curves = [run.curve(stage, f"evaluation/{column}") for column in columns]
+            curves = [run.curve(stage, column) for column in columns]
             values = zip(*(curve.values for curve in curves), strict=False)
             for step, numbers in zip(curves[0].steps, values, strict=False):
                 line = {"method": run.label, "seed": run.seed, "stage": stage, "step": int(step)}
-                yield line | dict(zip(columns, numbers, strict=True))
+                yield line | dict(zip(names, numbers, strict=True))
 
 
-def _regrets(results: Results) -> Iterable[dict]:
+def _regrets(results: TaskRuns) -> Iterable[dict]:
     """The points of the regret figure."""
     for run in results.runs:
-        for episode, (step, regret) in enumerate(zip(*run.regret_curve, strict=True), start=1):
+        for episode, (step, regret) in enumerate(zip(*regret_curve(run), strict=True), start=1):
             line = {"method": run.label, "seed": run.seed, "episode": episode}
             yield line | {"env_steps": int(step), "regret": regret}
 

@@ -91,7 +91,7 @@ def _run_stage(name: str, words: list[str]) -> None:
     except ValueError as error:
         sys.exit(f"error: {error}")
     warnings.formatwarning = plain_warning
-    _hydra(name, words, lambda config: _report_errors(module.run, config))
+    _hydra(name, words, lambda config: _report_errors(name, module.run, config))
 
 
 def plain_warning(message, category, *place, original=warnings.formatwarning) -> str:
@@ -111,12 +111,16 @@ def _hydra(name: str, words: list[str], job) -> None:
     )()
 
 
-def _report_errors(run, config) -> None:
+def _report_errors(stage: str, run, config) -> None:
     """Bad input ends in one sentence and a non-zero exit code, not in a traceback."""
+    from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
+    from calql_vision.runs.launch import typed
+
     try:
-        run(OmegaConf.to_object(config))
+        with typed(stage, HydraConfig.get().overrides.task):  # of one job, in a multirun as well
+            run(OmegaConf.to_object(config))
     except (ValueError, RuntimeError, OSError) as error:
         if os.environ.get("HYDRA_FULL_ERROR"):
             raise

@@ -7,12 +7,11 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from calql_vision.datasets.buffer import EpisodeBuffer
-from calql_vision.datasets.hdf5 import open_dataset, read_named_episodes, read_spec
+from calql_vision.datasets.hdf5 import Selection, open_dataset, read_named_episodes, read_spec
 from calql_vision.engine.time_limit import fitting_horizon
 from calql_vision.types import EnvSpec, Episode, PixelEnv
 
@@ -133,12 +132,12 @@ def _about_proprio(
     return found
 
 
-def check_picture(path: Path, env: PixelEnv, **selection: Any) -> list[Mismatch]:
+def check_picture(path: Path, env: PixelEnv, selection: Selection) -> list[Mismatch]:
     """The first stored observation against the environment's own of the same simulator state.
 
     Files without states are not checked. `env` is left in that state.
     """
-    name, episode = next(read_named_episodes(path, **selection))
+    name, episode = next(read_named_episodes(path, selection))
     with open_dataset(path) as file:
         demo = file["data"][name]
         if "states" not in demo:
@@ -215,11 +214,11 @@ def _close(one: float, other: float) -> bool:
 
 
 def check_demonstrations(
-    path: Path, buffer: EpisodeBuffer, env: PixelEnv, **selection: Any
+    path: Path, buffer: EpisodeBuffer, env: PixelEnv, selection: Selection
 ) -> list[Mismatch]:
     """Everything about a file of demonstrations, read into `buffer`; `env` is used up."""
     return [
-        *compare_specs(read_spec(path, **selection), env.unwrapped.pixel_spec, str(path)),
+        *compare_specs(read_spec(path, selection), env.unwrapped.pixel_spec, str(path)),
         *check_numbers(buffer, env, path),
-        *check_picture(path, env, **selection),
+        *check_picture(path, env, selection),
     ]

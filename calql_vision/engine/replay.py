@@ -11,13 +11,13 @@ import h5py
 import numpy as np
 from tqdm import tqdm
 
-from calql_vision.datasets.hdf5_layout import DatasetError, dump_env_args
+from calql_vision.datasets.hdf5_layout import DatasetError, dump_env_args, write_command
 from calql_vision.datasets.hdf5_write import write_dones, write_observations
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.engine.finished_demos import FinishedDemos
 from calql_vision.engine.parallel import map_in_order
 from calql_vision.formats.states import Recording, Recordings
-from calql_vision.runs.machine import software_versions
+from calql_vision.runs.launch import software_versions, typed_command
 from calql_vision.types import EnvSpec, PixelEnv
 
 
@@ -71,6 +71,7 @@ def assemble(recordings: Recordings, finished: FinishedDemos, spec: EnvSpec, pat
             total += len(data[name]["actions"])
         data.attrs["env_args"] = dump_env_args(spec, software_versions())
         data.attrs["total"] = total
+        write_command(data, typed_command())
 
 
 class Replayer:

@@ -11,6 +11,7 @@ from calql_vision.datasets.episode_statistics import (
     episode_statistics,
     suspicions,
 )
+from calql_vision.datasets.hdf5_layout import read_command
 from calql_vision.datasets.hdf5_read import read_named_episodes, read_spec
 from calql_vision.datasets.returns import RewardConfig
 from calql_vision.figures.contact_sheet import ContactSheet
@@ -24,6 +25,7 @@ class Demonstrations:
     facts: dict[str, str]
     suspicious: list[str]
     picture: bytes  # PNG
+    command: str | None  # that made the file, where it tells
 
 
 def read_demonstrations(path: Path, discount: float) -> Demonstrations:
@@ -39,7 +41,10 @@ def read_demonstrations(path: Path, discount: float) -> Demonstrations:
         picture = Path(folder) / "contact_sheet.png"
         sheet.save(picture)
         return Demonstrations(
-            _facts(path, spec, episodes), suspicions(episodes, spec.cameras), picture.read_bytes()
+            _facts(path, spec, episodes),
+            suspicions(episodes, spec.cameras),
+            picture.read_bytes(),
+            read_command(path),
         )
 
 

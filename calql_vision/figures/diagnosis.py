@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from calql_vision.analysis.regret_decomposition import WHEN, part_across_seeds
-from calql_vision.analysis.results import TRAINING_STAGES, Results, Run
 from calql_vision.figures.style import WIDTH, Style, legend_on_top
 from calql_vision.runs.diagnosis import CheckpointDiagnosis, Pairs
+from calql_vision.runs.layout import TRAINING_STAGES
+from calql_vision.runs.record import Run, TaskRuns
 
 _SOURCES = {  # label, colour, side on which it is drawn
     "demonstrations": ("demonstrations", "#009E73", -1),
@@ -25,7 +26,7 @@ _PARTS = {
 }
 
 
-def returns(results: Results, styles: dict[str, Style]) -> Figure:
+def returns(results: TaskRuns, styles: dict[str, Style]) -> Figure:
     """Q(s, a) over the realised return with the identity line; a column per method."""
     methods = {label: runs for label, runs in results.methods.items() if _examined(runs)}
     figure = Figure(figsize=(max(WIDTH, 2.6 * len(methods)), 6.0), layout="constrained")
@@ -87,7 +88,7 @@ def _thinned(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
     return pairs.returns[chosen], pairs.q[chosen]
 
 
-def decomposition(results: Results, styles: dict[str, Style]) -> Figure:
+def decomposition(results: TaskRuns, styles: dict[str, Style]) -> Figure:
     """Miscalibration, over-estimation and their sum, before and after fine-tuning."""
     methods = {label: runs for label, runs in results.methods.items() if _examined(runs)}
     figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")

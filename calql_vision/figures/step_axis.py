@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from calql_vision.analysis.results import Results
+from calql_vision.runs.record import TaskRuns
 
 steps_text = EngFormatter(sep="")
 
@@ -22,12 +22,11 @@ class StepAxis:
     env_steps: float
 
     @classmethod
-    def of(cls, results: Results) -> "StepAxis":
+    def of(cls, results: TaskRuns) -> "StepAxis":
         """As long as the longest run."""
 
         def longest(stage: str) -> float:
-            tables = [run.metrics[stage] for run in results.runs if stage in run.metrics]
-            return float(max((table["step"][-1] for table in tables), default=0.0))
+            return max((run.training[stage].last_step or 0.0 for run in results.runs), default=0.0)
 
         return cls(longest("pretrain"), longest("finetune"))
 

@@ -6,18 +6,18 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from calql_vision.analysis.results import Results
 from calql_vision.figures.style import STYLE, WIDTH, Style, legend_on_top, method_styles, once
 from calql_vision.figures.training import draw_regret, draw_success
+from calql_vision.runs.record import TaskRuns
 
 _COLUMNS = 2
-_DRAWINGS: dict[str, Callable[[Axes, Results, dict[str, Style]], None]] = {
+_DRAWINGS: dict[str, Callable[[Axes, TaskRuns, dict[str, Style]], None]] = {
     "success": draw_success,
     "regret": draw_regret,
 }
 
 
-def draw_tasks(tasks: Sequence[Results]) -> dict[str, Figure]:
+def draw_tasks(tasks: Sequence[TaskRuns]) -> dict[str, Figure]:
     """Name -> figure; those for which no run has data are left out."""
     labels = dict.fromkeys(label for results in tasks for label in results.methods)
     styles = method_styles(list(labels))
@@ -26,7 +26,7 @@ def draw_tasks(tasks: Sequence[Results]) -> dict[str, Figure]:
     return {name: figure for name, figure in figures.items() if once(*figure.axes)[1]}
 
 
-def _panels(tasks: Sequence[Results], styles: dict[str, Style], draw: Callable) -> Figure:
+def _panels(tasks: Sequence[TaskRuns], styles: dict[str, Style], draw: Callable) -> Figure:
     columns = min(_COLUMNS, len(tasks))
     rows = -(-len(tasks) // columns)
     figure = Figure(figsize=(WIDTH * (0.6 + 0.4 * columns), 0.5 + 2.9 * rows), layout="constrained")

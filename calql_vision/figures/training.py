@@ -9,11 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from calql_vision.analysis.results import TRAINING_STAGES, Results, Run
+from calql_vision.analysis.outcome import regret_curve
 from calql_vision.analysis.seed_curves import CurveBand, band_across_seeds, curves_of, success_band
 from calql_vision.figures.diagnosis import decomposition, returns
 from calql_vision.figures.step_axis import StepAxis, steps_text
 from calql_vision.figures.style import STYLE, WIDTH, Style, legend_on_top, method_styles, once
+from calql_vision.runs.layout import TRAINING_STAGES
+from calql_vision.runs.metrics import Column
+from calql_vision.runs.record import Run, TaskRuns
 
 _Q_LINES = {  # column: label, style
     "return_to_go": ("return-to-go", Style("#000000", "--")),
@@ -33,7 +36,7 @@ _LEARNING = {
 }
 
 
-def draw(results: Results) -> dict[str, Figure]:
+def draw(results: TaskRuns) -> dict[str, Figure]:
     """Name -> figure; those for which no run has data are left out."""
     styles = method_styles(list(results.methods))
     drawings = (success, regret, calibration, returns, decomposition, learning)
@@ -54,7 +57,7 @@ def png(figure: Figure) -> bytes:
     return memory.getvalue()
 
 
-def success(results: Results, styles: dict[str, Style]) -> Figure:
+def success(results: TaskRuns, styles: dict[str, Style]) -> Figure:
     """Success rate of the periodic evaluations; a single seed with Wilson's interval."""
     figure = Figure(figsize=(WIDTH, 3.8), layout="constrained")
     axis = figure.subplots()
@@ -63,11 +66,11 @@ def success(results: Results, styles: dict[str, Style]) -> Figure:
     return figure
 
 
-def draw_success(axis: Axes, results: Results, styles: dict[str, Style]) -> None:
+def draw_success(axis: Axes, results: TaskRuns, styles: dict[str, Style]) -> None:
     step_axis = StepAxis.of(results)
     for label, runs in results.methods.items():
         for stage in TRAINING_STAGES:
-            curves = curves_of(runs, stage, "evaluation/success_rate")
+            curves = curves_of(runs, stage, Column.SUCCESS_RATE)
             if not curves:
                 continue
             band = success_band(runs, stage)
@@ -80,7 +83,7 @@ def draw_success(axis: Axes, results: Results, styles: dict[str, Style]) -> None
     step_axis.dress(axis, ticks=4, sides=True)
 
 
-def regret(results: Results, styles: dict[str, Style]) -> Figure:
+def regret(results: TaskRuns, styles: dict[str, Style]) -> Figure:
     """Share of failures among the online episodes so far."""
     figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
     axis = figure.subplots()
@@ -89,9 +92,9 @@ def regret(results: Results, styles: dict[str, Style]) -> Figure:
     return figure
 
 
-def draw_regret(axis: Axes, results: Results, styles: dict[str, Style]) -> None:
+def draw_regret(axis: Axes, results: TaskRuns, styles: dict[str, Style]) -> None:
     for label, runs in results.methods.items():
-        curves = [run.regret_curve for run in runs if run.regret is not None]
+        curves = [curve for run in runs if len((curve := regret_curve(run)).steps)]
         if curves:
             _draw_band(axis, band_across_seeds(curves), styles[label], label)
         for curve in curves:
@@ -101,7 +104,7 @@ def draw_regret(axis: Axes, results: Results, styles: dict[str, Style]) -> None:
     axis.xaxis.set_major_formatter(steps_text)
 
 
-def calibration(results: Results, styles: dict[str, Style]) -> Figure:
+def calibration(results: TaskRuns, styles: dict[str, Style]) -> Figure:
     """Q against return-to-go, and beneath it how often the policy's Q is below; by method."""
     columns = len(results.methods)
     figure = Figure(figsize=(max(WIDTH, 3.5 * columns), 5.2), layout="constrained")
@@ -120,7 +123,7 @@ def calibration(results: Results, styles: dict[str, Style]) -> Figure:
     return figure
 
 
-def learning(results: Results, styles: dict[str, Style]) -> Figure:
+def learning(results: TaskRuns, styles: dict[str, Style]) -> Figure:
     """Losses and the policy's randomness, one panel each."""
     figure = Figure(figsize=(WIDTH, 5.0), layout="constrained")
     axes, step_axis = figure.subplots(2, 2).flat, StepAxis.of(results)

@@ -1,10 +1,13 @@
-"""What a run is about: its task, the amounts of everything, its demonstrations."""
+"""config.yaml: what a run is about, and with which settings it was trained."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from calql_vision.datasets.byte_size import parse_bytes
+from calql_vision.datasets.returns import RewardConfig
 
 
 @dataclass
@@ -27,6 +30,11 @@ class TaskConfig:
     def label(self) -> str:
         """Folder of everything that belongs to the task with these demonstrations."""
         return self.dataset or self.name
+
+    @property
+    def data_path(self) -> Path:
+        """Where its demonstrations lie unless the configuration says otherwise."""
+        return Path("data") / f"{self.label}.hdf5"
 
 
 @dataclass
@@ -61,6 +69,64 @@ class DataConfig:
             raise ValueError(f"data.memory_budget: {error}") from error
 
 
-def task_data(task: TaskConfig) -> Path:
-    """Where a task's demonstrations lie unless the configuration says otherwise."""
-    return Path("data") / f"{task.label}.hdf5"
+@dataclass
+class RunConfig:
+    """What both training stages are told.
+
+    Where it is read back, the options of algorithm and encoder stay plain values: their classes
+    are the agents' and the encoders' own.
+    """
+
+    task: TaskConfig = field(default_factory=TaskConfig)
+    algo: Any = None
+    encoder: Any = None
+    scale: ScaleConfig = field(default_factory=ScaleConfig)
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    seed: int = 0  # 0..999
+    device: str = "auto"  # auto, cpu or cuda
+    threads: int | None = None  # of torch on the CPU; null: as many as cores
+    output: str | None = None  # folder; null: runs/<task>/<algo>/seed<seed>/<stage>
+    overwrite: bool = False  # replace a finished run
+    wandb: str | None = None  # project in Weights & Biases; null: not used
+    preflight: str = "refuse"  # data or checkpoint that cannot fit the environment; or warn
+
+    @property
+    def data_path(self) -> Path:
+        """The demonstrations' file."""
+        return Path(self.data.path) if self.data.path else self.task.data_path
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values only, those of a stage's own keys included."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> "RunConfig":
+        """Of `to_dict`; keys that only one of the stages has are left out.
+
+        Raises ValueError for what no stage would have written.
+        """
+        missing = {"task", "algo", "scale", "data", "seed"} - set(plain)
+        if missing:
+            raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+        known = {key: plain[key] for key in (f.name for f in fields(RunConfig)) if key in plain}
+        try:
+            return RunConfig(**known | {key: group(**known.get(key, {})) for key, group in _GROUPS})
+        except TypeError as error:
+            raise ValueError(f"it has keys of another version ({error})") from error
+
+    def save(self, path: Path) -> None:
+        OmegaConf.save(OmegaConf.create(self.to_dict()), path)
+
+    @classmethod
+    def load(cls, path: Path) -> "RunConfig":
+        """Raises ValueError, or yaml's YAMLError, for what is no such file."""
+        content = OmegaConf.to_container(OmegaConf.load(path))
+        if not isinstance(content, dict):
+            raise ValueError("it holds no keys")
+        return cls.from_dict(content)
+
+
+_GROUPS = (
+    ("task", TaskConfig), ("scale", ScaleConfig), ("reward", RewardConfig), ("data", DataConfig),
+)  # fmt: skip

@@ -1,6 +1,5 @@
-"""What the stage `diagnose` found out about a run: written there, read by the report."""
+"""diagnosis.json and calibration.npz: critics' values beside what came of them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,7 +10,10 @@ import numpy as np
 
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.runs.intervals import Interval, mean_interval
+from calql_vision.runs.launch import Launch
+from calql_vision.runs.versioned_json import load_json, save_json
 
+FORMAT = 2  # 1 did not say how diagnose was launched
 JSON, ARRAYS = "diagnosis.json", "calibration.npz"
 #: What there is to know of a start state.
 VALUES = ("optimum", "reached", "q_best", "q_policy", "miscalibration", "over_estimation", "regret")
@@ -88,18 +90,38 @@ class CheckpointDiagnosis:
 
 
 @dataclass(frozen=True)
-class Diagnosis:
-    """One run: how it was examined, and its checkpoints by training stage."""
+class Measurement:
+    """What the checkpoints of a run were measured with."""
 
-    facts: dict[str, Any]  # plain values; "skipped" is a sentence where nothing could be measured
+    task: str  # "family/task"
+    method: str
+    seed: int
+    discount: float
+    reward: dict[str, Any]  # RewardConfig
+    episodes: int  # start states
+    samples: int  # of the policy, and uniform ones, among which max_a Q was sought
+    optimum: str  # whose value V* is, in words
+    best_action: str  # how max_a Q was sought, in words
+    data: str  # path of the demonstrations
+    filter_key: str | None  # of those that were compared
+    held_out: bool  # whether no checkpoint was trained on any of them
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One run: how it was measured, and its checkpoints by training stage."""
+
+    measurement: Measurement | None  # None where nothing could be measured:
+    skipped: str | None = None  # a sentence that says why
     checkpoints: dict[str, CheckpointDiagnosis] = field(default_factory=dict)
+    launch: Launch | None = None  # None: of format 1
 
     def save(self, folder: Path) -> None:
         """calibration.npz, then diagnosis.json, each whole or not at all."""
         with whole_file(folder / ARRAYS) as partial, partial.open("wb") as file:
             np.savez_compressed(file, **self._arrays())
-        with whole_file(folder / JSON) as partial:
-            partial.write_text(json.dumps(self.to_dict(), indent=2) + "\n")
+        launch = {"launch": self.launch.to_dict()} if self.launch else {}
+        save_json(folder / JSON, FORMAT, self.to_dict() | launch)
 
     def _arrays(self) -> dict[str, np.ndarray]:
         """<stage>_<source>_<name> -> [M]."""
@@ -111,14 +133,9 @@ class Diagnosis:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Facts, means and the values of every start state, for JSON."""
-        stages = {stage: _plain(found) for stage, found in self.checkpoints.items()}
-        return self.facts | {"checkpoints": stages}
-
-    @property
-    def skipped(self) -> str | None:
-        """Why nothing could be measured."""
-        return self.facts.get("skipped")
+        """The measurement, means and the values of every start state, for JSON."""
+        facts = asdict(self.measurement) if self.measurement else {"skipped": self.skipped}
+        return facts | {"checkpoints": {s: _plain(found) for s, found in self.checkpoints.items()}}
 
     def __str__(self) -> str:
         return self.skipped or "\n".join(
@@ -127,15 +144,21 @@ class Diagnosis:
 
     @classmethod
     def load(cls, path: Path) -> "Diagnosis":
-        """Of a diagnosis.json and the file beside it. ValueError or KeyError if damaged."""
-        content = json.loads(path.read_text())
+        """Of a diagnosis.json and the file beside it.
+
+        Raises OtherFormatError; KeyError, TypeError or ValueError for damaged files.
+        """
+        content = load_json(path, known=(1, FORMAT))
+        launch = Launch.from_dict(content.pop("launch")) if "launch" in content else None
         stages = content.pop("checkpoints")
         try:
             with np.load(path.with_name(ARRAYS)) as arrays:
                 found = {stage: _examined(stage, stages[stage], arrays) for stage in stages}
         except (OSError, EOFError, BadZipFile) as error:
             raise ValueError(f"{ARRAYS} beside it cannot be read") from error
-        return cls(content, found)
+        skipped = content.pop("skipped", None)
+        measurement = None if skipped else Measurement(**content)
+        return cls(measurement, skipped, found, launch)
 
 
 def _plain(found: CheckpointDiagnosis) -> dict[str, Any]:

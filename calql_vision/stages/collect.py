@@ -15,8 +15,8 @@ from calql_vision.engine.parallel import map_in_order
 from calql_vision.engine.rollout import rollout
 from calql_vision.engine.seeds import episode_seed
 from calql_vision.envs import make_expert
-from calql_vision.runs.config import ScaleConfig, TaskConfig, task_data
-from calql_vision.runs.machine import software_versions
+from calql_vision.runs.config import ScaleConfig, TaskConfig
+from calql_vision.runs.launch import software_versions, typed_command
 from calql_vision.types import EnvSpec, Episode
 
 
@@ -61,7 +61,7 @@ def run(config: CollectConfig) -> CollectResult:
     Raises ValueError for an impossible configuration and for an existing file, which is
     replaced only with `overwrite`. An interrupted run leaves no file.
     """
-    path = Path(config.output or task_data(config.task))
+    path = Path(config.output or config.task.data_path)
     check_output(path, config.overwrite)
     episodes = _amount(config)
     if episodes < 1:
@@ -91,6 +91,7 @@ def _collect(config: CollectConfig, path: Path, episodes: int) -> tuple[list[int
         compression="gzip" if config.gzip else None,
         next_obs=config.next_obs,
         done_mode=config.done_mode,
+        command=typed_command(),
     )
     noise = config.task.noise if config.noise is None else config.noise
     worker = partial(Demonstrator, config.task, noise, config.seed)

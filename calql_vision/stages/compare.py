@@ -1,25 +1,20 @@
 """Several tasks side by side: one page in Markdown, to be read in a repository."""
 
-import os
 import sys
 from dataclasses import dataclass, field, replace
 from datetime import date
-from importlib.resources import files
 from pathlib import Path
-
-from jinja2 import Environment, StrictUndefined, Template
 
 from calql_vision.analysis.dip import EARLY, WINDOW
 from calql_vision.analysis.regret_decomposition import regret_decompositions
-from calql_vision.analysis.results import Results, read_runs
 from calql_vision.analysis.seed_intervals import FEWEST, REFERENCE, seed_intervals
 from calql_vision.analysis.summary import summary_rows
 from calql_vision.datasets.whole_file import whole_file
-from calql_vision.figures.number_text import duration, mean_and_range, or_never
+from calql_vision.figures.pages import page
 from calql_vision.figures.tasks import draw_tasks
 from calql_vision.figures.training import png
-from calql_vision.runs.intervals import Interval
-from calql_vision.runs.machine import machine
+from calql_vision.runs.launch import machine, versions
+from calql_vision.runs.record import TaskRuns, read_runs
 
 
 @dataclass
@@ -50,7 +45,7 @@ def run(config: CompareConfig) -> Path:
     return folder / "index.md"
 
 
-def _chosen(results: Results, methods: list[str] | None) -> Results:
+def _chosen(results: TaskRuns, methods: list[str] | None) -> TaskRuns:
     if methods is None:
         return results
     runs = [run for label in methods for run in results.methods.get(label, [])]
@@ -62,8 +57,9 @@ def _chosen(results: Results, methods: list[str] | None) -> Results:
     return replace(results, runs=runs)
 
 
-def _page(tasks: list[Results], methods: list[str] | None, figures: list[str]) -> str:
-    return _template().render(
+def _page(tasks: list[TaskRuns], methods: list[str] | None, figures: list[str]) -> str:
+    return page(
+        "compare.md",
         tasks=tasks,
         methods=methods,
         figures=figures,
@@ -71,26 +67,9 @@ def _page(tasks: list[Results], methods: list[str] | None, figures: list[str]) -
         seed_intervals=seed_intervals,
         regret_decompositions=regret_decompositions,
         date=date.today().isoformat(),
-        machine=machine(),
-        cores=os.cpu_count(),
+        machine=versions() | machine(),
         reference=REFERENCE,
         fewest=FEWEST,
         window=WINDOW,
         early=EARLY,
     )
-
-
-def interval(found: Interval | None) -> str:
-    """0.50 [0.25, 0.75]; a dash for none."""
-    if found is None:
-        return "–"
-    value, low, high = (f"{number:.2f}".replace("-", "−") for number in found)
-    return f"{value} [{low}, {high}]"
-
-
-def _template() -> Template:
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    filters = (mean_and_range, or_never, duration, interval)
-    environment.filters |= {function.__name__: function for function in filters}
-    source = files("calql_vision.figures").joinpath("compare.md").read_text(encoding="utf-8")
-    return environment.from_string(source)

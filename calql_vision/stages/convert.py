@@ -22,7 +22,7 @@ from calql_vision.formats.lerobot import is_lerobot
 from calql_vision.formats.lerobot_write import LeRobotWriter
 from calql_vision.formats.pixels import Choice, EpisodeBuilder, PixelSource
 from calql_vision.formats.states import Recordings
-from calql_vision.runs.machine import software_versions
+from calql_vision.runs.launch import software_versions, typed_command
 from calql_vision.types import EnvSpec, PixelEnv
 
 FORMATS = ("hdf5", "lerobot")
@@ -181,7 +181,7 @@ def _pixel_source(found: Format, source: Path, config: ConvertConfig) -> PixelSo
         return found.open(source)
     if source.is_dir():
         raise DatasetError(f"{source}: holds states alone; convert it to an HDF5 file first")
-    return PixelFile(source, Selection(config.cameras, config.proprio_keys))
+    return PixelFile(source, Selection(cameras=config.cameras, proprio_keys=config.proprio_keys))
 
 
 def _choice(config: ConvertConfig) -> Choice:
@@ -209,4 +209,5 @@ def _writer(
         compression=_compression(config),
         next_obs=config.next_obs,
         done_mode=config.done_mode,
+        command=typed_command(),
     )

@@ -1,23 +1,23 @@
 """Is the critic right, and what does the policy lose? A run's checkpoints, examined."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from calql_vision.agents import Agent, AgentConfig
-from calql_vision.analysis.results import TRAINING_STAGES
 from calql_vision.datasets.frame_store import read_episodes_within
 from calql_vision.datasets.hdf5 import demo_names, open_dataset
-from calql_vision.datasets.returns import RewardConfig
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.critic_evaluation import CriticEvaluation
+from calql_vision.engine.demonstrations import as_shown
 from calql_vision.engine.device import choose_device, set_threads
 from calql_vision.engine.environments import spec_env
 from calql_vision.engine.q_values import has_critic
-from calql_vision.runs.config import DataConfig, ScaleConfig, TaskConfig, task_data
-from calql_vision.runs.diagnosis import CheckpointDiagnosis, Diagnosis
-from calql_vision.runs.layout import run_folder
+from calql_vision.runs.config import ScaleConfig, TaskConfig
+from calql_vision.runs.diagnosis import CheckpointDiagnosis, Diagnosis, Measurement
+from calql_vision.runs.launch import Launch
+from calql_vision.runs.layout import TRAINING_STAGES, RunFolder
 from calql_vision.types import Episode
 
 
@@ -50,16 +50,21 @@ def run(config: DiagnoseConfig) -> Diagnosis:
     if all(map(has_critic, agents.values())):
         diagnosis = diagnose(config, checkpoints, agents)
     else:
-        diagnosis = Diagnosis({"skipped": f"{config.algo.label} has no critic: no Q to compare"})
-    folder = Path(config.output) if config.output else run_folder(config, "diagnose")
+        reason = f"{config.algo.label} has no critic: no Q to compare"
+        diagnosis = Diagnosis(None, skipped=reason, launch=Launch.now("diagnose"))
+    folder = Path(config.output) if config.output else _run_folder(config).diagnosis
     diagnosis.save(folder)
     print(f"{diagnosis}\ndiagnose: {folder}")
     return diagnosis
 
 
+def _run_folder(config: DiagnoseConfig) -> RunFolder:
+    return RunFolder.of(config.task, config.algo.label, config.seed)
+
+
 def load_checkpoints(config: DiagnoseConfig) -> dict[str, Checkpoint]:
     """Those that the run has, by stage. Raises ValueError if it has none."""
-    paths = {stage: run_folder(config, stage) / "checkpoint.pt" for stage in TRAINING_STAGES}
+    paths = {stage: _run_folder(config).checkpoint(stage) for stage in TRAINING_STAGES}
     found = {stage: Checkpoint.load(path) for stage, path in paths.items() if path.is_file()}
     if not found:
         raise ValueError(f"{paths['pretrain']}: no such checkpoint; run pretrain or finetune first")
@@ -71,43 +76,40 @@ def diagnose(
 ) -> Diagnosis:
     """All of a run's agents, from the same start states and on the same demonstrations."""
     last = list(checkpoints.values())[-1]
-    data = Path(last.config["data"]["path"] or task_data(config.task))
-    demonstrations = read_demonstrations(data, config.filter_key, last)
+    demonstrations = read_demonstrations(config.filter_key, last)
     env = spec_env(last.spec)
     try:
         episodes = config.episodes or config.scale.evaluation_episodes
-        reward = RewardConfig(**last.reward)
-        evaluation = CriticEvaluation(env, last.discount, reward, episodes, config.samples)
+        evaluation = CriticEvaluation(env, last.discount, last.reward, episodes, config.samples)
         found = {s: evaluation.diagnose(agent, demonstrations) for s, agent in agents.items()}
         optimum, whose = evaluation.optimum([each.start.reached for each in found.values()])
     finally:
         env.close()
-    facts = {
-        "task": last.spec.name,
-        "method": config.algo.label,
-        "seed": config.seed,
-        "discount": last.discount,
-        "reward": last.reward,
-        "episodes": episodes,
-        "samples": config.samples,
-        "optimum": whose,
-        "best_action": f"best of the deterministic action, {config.samples} samples of the policy "
+    measurement = Measurement(
+        task=last.spec.name,
+        method=config.algo.label,
+        seed=config.seed,
+        discount=last.discount,
+        reward=asdict(last.reward),
+        episodes=episodes,
+        samples=config.samples,
+        optimum=whose,
+        best_action=f"best of the deterministic action, {config.samples} samples of the policy "
         f"and {config.samples} uniform actions, by the least of the critics",
-        "data": str(data),
-        "filter_key": config.filter_key,
-        "held_out": held_out(data, config.filter_key, checkpoints),
-    }
-    return Diagnosis(facts, {s: with_optimum(each, optimum) for s, each in found.items()})
+        data=str(last.config.data_path),
+        filter_key=config.filter_key,
+        held_out=held_out(last.config.data_path, config.filter_key, checkpoints),
+    )
+    measured = {stage: with_optimum(each, optimum) for stage, each in found.items()}
+    return Diagnosis(measurement, checkpoints=measured, launch=Launch.now("diagnose"))
 
 
-def read_demonstrations(data: Path, filter_key: str | None, trained: Checkpoint) -> list[Episode]:
+def read_demonstrations(filter_key: str | None, trained: Checkpoint) -> list[Episode]:
     """The chosen demonstrations as the agent saw them in training."""
-    spec = trained.spec
-    config = DataConfig(**trained.config["data"])
-    keys = config.proprio_keys or list(spec.proprio)
-    selection = {"cameras": spec.cameras, "proprio_keys": keys, "image_size": spec.image_size}
-    budget, folder = config.budget(), config.frame_store
-    return list(read_episodes_within(data, budget, folder, filter_key=filter_key, **selection))
+    data = trained.config.data
+    selection = replace(as_shown(trained.spec, data), filter_key=filter_key)
+    path, budget = trained.config.data_path, data.budget()
+    return list(read_episodes_within(path, budget, data.frame_store, selection))
 
 
 def held_out(data: Path, filter_key: str | None, checkpoints: dict[str, Checkpoint]) -> bool:
@@ -117,7 +119,7 @@ def held_out(data: Path, filter_key: str | None, checkpoints: dict[str, Checkpoi
     """
     with open_dataset(data) as file:
         chosen = set(demo_names(file, filter_key))
-        trained = [demo_names(file, c.config["data"]["filter_key"]) for c in checkpoints.values()]
+        trained = [demo_names(file, c.config.data.filter_key) for c in checkpoints.values()]
     return all(chosen.isdisjoint(names) for names in trained)
 
 

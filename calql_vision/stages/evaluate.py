@@ -1,24 +1,25 @@
 """How good a checkpoint is, on fresh episodes, with an interval and a video."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
 from calql_vision.agents import AgentConfig
-from calql_vision.datasets.whole_file import whole_file
 from calql_vision.engine.checkpoint import Checkpoint
+from calql_vision.engine.demonstrations import as_shown
 from calql_vision.engine.device import choose_device, set_threads
 from calql_vision.engine.environments import spec_env
-from calql_vision.engine.evaluation import Evaluation, summarise
+from calql_vision.engine.evaluation import summarise
 from calql_vision.engine.policy import AgentPolicy
 from calql_vision.engine.preflight import Mismatch, check_mode, check_picture, compare_specs, judge
 from calql_vision.engine.rollout import rollout
 from calql_vision.engine.seeds import episode_seed
 from calql_vision.engine.video import write_video
-from calql_vision.runs.config import DataConfig, ScaleConfig, TaskConfig, task_data
-from calql_vision.runs.layout import run_folder
+from calql_vision.runs.config import ScaleConfig, TaskConfig
+from calql_vision.runs.evaluation import EvaluatedCheckpoint, Evaluation
+from calql_vision.runs.launch import Launch
+from calql_vision.runs.layout import VIDEO, RunFolder
 from calql_vision.types import Episode, PixelEnv
 
 
@@ -47,18 +48,21 @@ def run(config: EvaluateConfig) -> Evaluation:
     """
     check_mode(config.preflight)
     set_threads(config.threads)
-    source = config.checkpoint or run_folder(config, config.stage) / "checkpoint.pt"
-    checkpoint = Checkpoint.load(Path(source))
-    name = "evaluate" if config.stage == "finetune" else f"evaluate_{config.stage}"
-    folder = Path(config.output) if config.output else run_folder(config, name)
+    run = RunFolder.of(config.task, config.algo.label, config.seed)
+    source = Path(config.checkpoint) if config.checkpoint else run.checkpoint(config.stage)
+    checkpoint = Checkpoint.load(source)
     agent = checkpoint.build(choose_device(config.device))
     check_fit(checkpoint, config.preflight)
     env = spec_env(checkpoint.spec)
     try:
-        policy = AgentPolicy(agent, deterministic=True)
-        return _evaluate(config, env, policy, folder, str(source))
+        result, shown = _evaluate(config, env, AgentPolicy(agent, deterministic=True))
+        folder = Path(config.output) if config.output else run.evaluation(checkpoint.stage)
+        found = EvaluatedCheckpoint(checkpoint.stage, str(source), result, Launch.now("evaluate"))
+        _write(folder, found, shown, env)
     finally:
         env.close()
+    print(f"evaluate: {env.unwrapped.pixel_spec.name}, {result}")
+    return result
 
 
 def check_fit(checkpoint: Checkpoint, mode: str) -> None:
@@ -78,22 +82,16 @@ def check_fit(checkpoint: Checkpoint, mode: str) -> None:
 
 def _pictures(checkpoint: Checkpoint, env: PixelEnv) -> list[Mismatch]:
     """None where the demonstrations are gone."""
-    data, spec = DataConfig(**checkpoint.config["data"]), checkpoint.spec
-    path = Path(data.path or task_data(TaskConfig(**checkpoint.config["task"])))
-    if not path.is_file():
+    config = checkpoint.config
+    if not config.data_path.is_file():
         return []
-    return check_picture(
-        path,
-        env,
-        cameras=spec.cameras,
-        image_size=spec.image_size,
-        proprio_keys=data.proprio_keys or list(spec.proprio),
-    )
+    return check_picture(config.data_path, env, as_shown(checkpoint.spec, config.data))
 
 
 def _evaluate(
-    config: EvaluateConfig, env: PixelEnv, policy: AgentPolicy, folder: Path, source: str
-) -> Evaluation:
+    config: EvaluateConfig, env: PixelEnv, policy: AgentPolicy
+) -> tuple[Evaluation, list[Episode]]:
+    """The result, and those episodes that are to be filmed."""
     count = config.episodes or config.scale.evaluation_episodes
     shown: list[Episode] = []
 
@@ -106,12 +104,11 @@ def _evaluate(
                 shown.append(episode)
             yield episode
 
-    result = summarise(episodes())
+    return summarise(episodes()), shown
+
+
+def _write(folder: Path, found: EvaluatedCheckpoint, shown: list[Episode], env: PixelEnv) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if shown:
-        write_video(folder / "episodes.mp4", env, shown)
-    with whole_file(folder / "metrics.json") as partial:
-        content = {"checkpoint": source, **result.to_dict()}
-        partial.write_text(json.dumps(content, indent=2) + "\n")
-    print(f"evaluate: {env.unwrapped.pixel_spec.name}, {result}")
-    return result
+        write_video(folder / VIDEO, env, shown)
+    found.save(folder)

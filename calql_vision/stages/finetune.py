@@ -11,6 +11,7 @@ from calql_vision.agents import Agent, CalQL, build_agent
 from calql_vision.agents.config import online_config
 from calql_vision.datasets.buffer import EpisodeBuffer, MixedBuffer, NStepReference
 from calql_vision.engine.checkpoint import Checkpoint
+from calql_vision.engine.demonstrations import load_demonstrations, proprio_statistics
 from calql_vision.engine.device import choose_device
 from calql_vision.engine.environments import task_env
 from calql_vision.engine.learn import learn
@@ -22,15 +23,13 @@ from calql_vision.engine.training import (
     TrainingConfig,
     TrainingRun,
     check_fit,
-    load_demonstrations,
     postfix,
     prepare,
-    proprio_statistics,
     sampling_generator,
     training_run,
 )
-from calql_vision.runs.config import task_data
-from calql_vision.runs.layout import run_folder
+from calql_vision.runs.layout import RunFolder
+from calql_vision.runs.metrics import Column
 from calql_vision.types import EnvSpec
 
 
@@ -62,8 +61,9 @@ def run(config: FinetuneConfig) -> dict[str, float]:
 def starting_point(config: FinetuneConfig) -> Checkpoint | None:
     """The pre-trained agent, or None where the method starts from nothing."""
     if config.algo.online.pretrained:
-        source = config.checkpoint or run_folder(config, "pretrain") / "checkpoint.pt"
-        return Checkpoint.load(Path(source))
+        run = RunFolder.of(config.task, config.algo.label, config.seed)
+        source = Path(config.checkpoint) if config.checkpoint else run.checkpoint("pretrain")
+        return Checkpoint.load(source)
     if config.checkpoint:
         raise ValueError(
             f"checkpoint={config.checkpoint} but algo={config.algo.label} starts from nothing; "
@@ -74,7 +74,7 @@ def starting_point(config: FinetuneConfig) -> Checkpoint | None:
 
 def find_demonstrations(config: FinetuneConfig, spec: EnvSpec) -> EpisodeBuffer:
     """The demonstrations; none where the method does without and nobody has collected any."""
-    path, online = task_data(config.task), config.algo.online
+    path, online = config.task.data_path, config.algo.online
     needed = online.pretrained or online.online_fraction != 1
     if needed or config.data.path or path.exists():
         return load_demonstrations(config, spec)
@@ -175,7 +175,7 @@ class OnlineTraining:
                 bar.set_postfix(postfix(row, evaluation), refresh=False)
                 bar.update(min(self.steps, total) - bar.n)
         path = self.training.save(self.steps)
-        print(f"finetune: {self.steps} steps, regret {row['online/regret']:.3f}, {path}")
+        print(f"finetune: {self.steps} steps, regret {row[Column.ONLINE_REGRET]:.3f}, {path}")
         return evaluation
 
     def _episode(self) -> dict[str, float]:
@@ -190,9 +190,9 @@ class OnlineTraining:
         updates = round(len(episode) * self.how.updates_per_step) if warm else 0
         metrics = learn(self.training.agent, self.mixed, updates, self.generator) if updates else {}
         return metrics | {
-            "online/success": float(episode.success),
-            "online/return": float(episode.rewards.sum()),
-            "online/length": float(len(episode)),
-            "online/regret": 1 - float(np.mean(self.successes)),
-            "updates": float(self.training.agent.updates),
+            Column.ONLINE_SUCCESS: float(episode.success),
+            Column.ONLINE_RETURN: float(episode.rewards.sum()),
+            Column.ONLINE_LENGTH: float(len(episode)),
+            Column.ONLINE_REGRET: 1 - float(np.mean(self.successes)),
+            Column.UPDATES: float(self.training.agent.updates),
         }

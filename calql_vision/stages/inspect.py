@@ -17,10 +17,11 @@ from calql_vision.datasets.episode_statistics import (
 from calql_vision.datasets.hdf5_arrays import numbers
 from calql_vision.datasets.hdf5_layout import demo_names, filter_keys, open_dataset, read_env_args
 from calql_vision.datasets.hdf5_read import read_named_episodes, read_spec
+from calql_vision.datasets.hdf5_select import Selection
 from calql_vision.datasets.hdf5_write import DONE_MODES, dones
 from calql_vision.datasets.returns import RewardConfig
 from calql_vision.figures.contact_sheet import ContactSheet
-from calql_vision.runs.config import TaskConfig, task_data
+from calql_vision.runs.config import TaskConfig
 from calql_vision.types import EnvSpec
 
 
@@ -47,11 +48,12 @@ class InspectResult:
 
 def run(config: InspectConfig) -> InspectResult:
     """Read every demo once, print the page, draw the sheet. Raises DatasetError for a bad file."""
-    path = Path(config.data or task_data(config.task))
+    path = Path(config.data or config.task.data_path)
     picture = Path(config.contact_sheet or path.with_name(f"{path.stem}_contact_sheet.png"))
-    spec = read_spec(path, filter_key=config.filter_key)
+    selection = Selection(filter_key=config.filter_key)
+    spec = read_spec(path, selection)
     sheet, episodes = ContactSheet(spec), []
-    for name, episode in read_named_episodes(path, filter_key=config.filter_key):
+    for name, episode in read_named_episodes(path, selection):
         episodes.append(episode_statistics(name, episode, config.task.discount, config.reward))
         sheet.add(name, episode)
     if not episodes:

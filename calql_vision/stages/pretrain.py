@@ -9,6 +9,7 @@ from tqdm import tqdm
 from calql_vision.agents import build_agent
 from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.engine.convergence import pretraining_updates
+from calql_vision.engine.demonstrations import load_demonstrations, proprio_statistics
 from calql_vision.engine.device import choose_device
 from calql_vision.engine.environments import task_env
 from calql_vision.engine.learn import learn
@@ -17,13 +18,12 @@ from calql_vision.engine.training import (
     TrainingConfig,
     TrainingRun,
     check_fit,
-    load_demonstrations,
     postfix,
     prepare,
-    proprio_statistics,
     sampling_generator,
     training_run,
 )
+from calql_vision.runs.metrics import Column
 
 
 @dataclass
@@ -68,7 +68,7 @@ def _train(
             total, config.scale.log_every, config.scale.evaluations
         ):
             row = learn(training.agent, buffer, until - done, generator)
-            row["updates_per_second"] = until / (perf_counter() - started)
+            row[Column.UPDATES_PER_SECOND] = until / (perf_counter() - started)
             if evaluate_now:
                 paused = perf_counter()
                 evaluation = training.validate()

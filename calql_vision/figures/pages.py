@@ -1,0 +1,72 @@
+"""Pages out of templates: the report in HTML, the comparison in Markdown."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from calql_vision.analysis.outcome import SuccessCount
+from calql_vision.figures.number_text import amount, duration, interval, mean_and_range, or_never
+from calql_vision.runs.record import Run, TaskRuns
+
+_FEW = 6  # films; with more runs only the first of every method is shown
+
+
+def page(template: str, **content: Any) -> str:
+    """The template beside this file, filled; every name in it must be in `content`."""
+    environment = Environment(
+        autoescape=template.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=template.endswith(".md"),
+    )
+    filters = (mean_and_range, amount, or_never, duration, interval)
+    environment.filters |= {function.__name__: function for function in filters}
+    source = files("calql_vision.figures").joinpath(template).read_text(encoding="utf-8")
+    return environment.from_string(source).render(content)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG inside the page."""
+
+    content: bytes
+    inches: float  # width at which its letters have their nominal size
+
+    @property
+    def uri(self) -> str:
+        return _data_uri("image/png", self.content)
+
+
+@dataclass(frozen=True)
+class Film:
+    """The episodes that `evaluate` filmed, inside the page."""
+
+    run: Run
+    stage: str  # whose checkpoint acts
+
+    @property
+    def count(self) -> SuccessCount:
+        return SuccessCount.of(self.run.evaluations[self.stage].evaluation)
+
+    @property
+    def uri(self) -> str:
+        return _data_uri("video/mp4", self.run.videos[self.stage].read_bytes())
+
+
+def _data_uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{b64encode(content).decode()}"
+
+
+def films(results: TaskRuns) -> list[Film]:
+    """Each run's last stage: of all runs if they are few, else of the first of every method."""
+    found = [
+        Film(run, "finetune" if "finetune" in run.videos else "pretrain")
+        for run in results.runs
+        if run.videos
+    ]
+    if len(found) <= _FEW:
+        return found
+    return list({film.run.label: film for film in reversed(found)}.values())[::-1]

@@ -1,0 +1,96 @@
+"""checkpoint.pt: everything that acting or further training needs, in one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from calql_vision.datasets.returns import RewardConfig
+from calql_vision.datasets.whole_file import whole_file
+from calql_vision.runs.config import RunConfig
+from calql_vision.runs.versioned_json import check_format
+
+if TYPE_CHECKING:  # torch is loaded where a file is opened, not by who only knows of the format
+    import torch
+
+    from calql_vision.types import EnvSpec
+
+FORMAT = 2  # 1: no averaged encoder, `separate_actor` among the options of the encoder
+
+
+@dataclass(frozen=True)
+class CheckpointFile:
+    """What is in the file. There everything is plain values and tensors, so that
+    `weights_only=True` loads it."""
+
+    stage: str  # that trained it: pretrain or finetune
+    algo: dict[str, Any]  # AgentConfig
+    encoder: dict[str, Any]  # EncoderConfig: augmentation, frame stack, size
+    env: dict[str, Any]  # EnvSpec: cameras in order, image size, proprioception
+    reward: RewardConfig
+    discount: float
+    config: RunConfig  # the stage's whole configuration
+    weights: dict[str, torch.Tensor]
+    optimizers: dict[str, Any]
+    generator: torch.Tensor  # state of the agent's own random numbers
+    updates: int  # gradient steps so far, offline and online
+    env_steps: int  # online environment steps so far
+    versions: dict[str, str] = field(
+        default_factory=lambda: {n: version(n) for n in ("torch", "mujoco", "calql-vision")}
+    )
+    format: int = FORMAT
+
+    def save(self, path: Path) -> None:
+        """Whole or not at all."""
+        import torch
+
+        content = {f.name: getattr(self, f.name) for f in fields(self)}
+        content |= {"config": self.config.to_dict(), "reward": vars(self.reward)}
+        with whole_file(path) as partial:
+            torch.save(content, partial)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Raises ValueError, in one sentence, for what is not a checkpoint of ours."""
+        if not path.is_file():
+            raise ValueError(f"{path}: no such checkpoint; run the stage before this one first")
+        content = _content(path)
+        check_format(path, content.pop("format", None), known=(FORMAT,))
+        plain = content.pop("config")
+        stage = content.pop("stage", None) or _stage_by_keys(plain)
+        try:
+            config, reward = RunConfig.from_dict(plain), RewardConfig(**content.pop("reward"))
+            return cls(stage=stage, config=config, reward=reward, **content)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}: {error}; train again") from error
+
+    @property
+    def spec(self) -> EnvSpec:
+        from calql_vision.types import EnvSpec
+
+        return EnvSpec.from_dict(self.env)
+
+
+def _content(path: Path) -> dict[str, Any]:
+    import torch
+
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        RuntimeError,
+        EOFError,
+        ValueError,
+        KeyError,
+        torch.serialization.pickle.UnpicklingError,
+    ) as error:
+        raise ValueError(f"{path} is damaged or no checkpoint; train again") from error
+    if not isinstance(content, dict) or not {"format", "config", "weights"} <= set(content):
+        raise ValueError(f"{path} is damaged or no checkpoint; train again")
+    return content
+
+
+def _stage_by_keys(plain: dict[str, Any]) -> str:
+    """Early ones of format 2 do not say: only finetune's configuration names a checkpoint."""
+    return "finetune" if "checkpoint" in plain else "pretrain"

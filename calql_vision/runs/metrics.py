@@ -1,0 +1,101 @@
+"""metrics.csv: a row per logged step of training, a column per number."""
+
+import csv
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from calql_vision.datasets.whole_file import whole_file
+
+
+class Column(StrEnum):
+    """The columns that analyses rely on; an algorithm adds those of its own."""
+
+    STEP = "step"  # gradient steps of pretrain, environment steps of finetune
+    WALL_SECONDS = "wall_seconds"  # since the stage began, evaluations included
+    UPDATES_PER_SECOND = "updates_per_second"  # of pretrain, evaluations not counted
+    UPDATES = "updates"  # gradient steps so far, offline and online
+    SUCCESS_RATE = "evaluation/success_rate"  # of a periodic evaluation
+    SUCCESS_LOW = "evaluation/success_low"
+    SUCCESS_HIGH = "evaluation/success_high"
+    MEAN_RETURN = "evaluation/mean_return"
+    MEAN_LENGTH = "evaluation/mean_length"
+    EPISODES = "evaluation/episodes"
+    ONLINE_SUCCESS = "online/success"  # of one online episode: 1 or 0
+    ONLINE_RETURN = "online/return"
+    ONLINE_LENGTH = "online/length"
+    ONLINE_REGRET = "online/regret"  # mean failure of the online episodes so far
+
+
+class Curve(NamedTuple):
+    """One metric over the steps of a stage: float64 [N] each, without gaps."""
+
+    steps: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class MetricsTable:
+    """What metrics.csv holds: name -> float64 [rows], NaN where a row has no value."""
+
+    columns: dict[str, np.ndarray]
+
+    @classmethod
+    def load(cls, path: Path) -> "MetricsTable":
+        """Raises ValueError, or csv.Error, for a file that is empty or damaged."""
+        with path.open(newline="") as file:
+            header, *rows = csv.reader(file) if path.stat().st_size else [[]]
+        if Column.STEP not in header or not rows:
+            raise ValueError("it has no rows")
+        for line, row in enumerate(rows, start=2):
+            if len(row) != len(header):
+                raise ValueError(f"line {line} has {len(row)} cells, the header {len(header)}")
+        numbers = np.array([[float(cell or "nan") for cell in row] for row in rows])
+        table = cls(dict(zip(header, numbers.T, strict=True)))
+        if not (np.diff(table.columns[Column.STEP], prepend=0) >= 0).all():
+            raise ValueError("its steps are missing or go backwards")
+        return table
+
+    def curve(self, name: str) -> Curve:
+        """The rows that have a value for `name`; empty where there are none."""
+        if name not in self.columns:
+            return Curve(np.empty(0), np.empty(0))
+        known = ~np.isnan(self.columns[name])
+        return Curve(self.columns[Column.STEP][known], self.columns[name][known])
+
+    @property
+    def last_step(self) -> float:
+        return float(self.columns[Column.STEP][-1])
+
+
+class MetricsFile:
+    """Writes metrics.csv; the file is complete after every row.
+
+    Columns appear with the first row that has them: the file is then written anew, with empty
+    cells above.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._rows: list[dict[str, float]] = []
+        self._columns: list[str] = []
+
+    def append(self, step: int, row: dict[str, float]) -> None:
+        """One row, of gradient or environment step `step`."""
+        self._rows.append({Column.STEP: step, **row})
+        new = [name for name in self._rows[-1] if name not in self._columns]
+        self._columns += new
+        if new:
+            self._rewrite()
+        else:
+            with self.path.open("a", newline="") as file:
+                csv.DictWriter(file, self._columns).writerow(self._rows[-1])
+
+    def _rewrite(self) -> None:
+        with whole_file(self.path) as partial, partial.open("w", newline="") as file:
+            writer = csv.DictWriter(file, self._columns)
+            writer.writeheader()
+            writer.writerows(self._rows)
