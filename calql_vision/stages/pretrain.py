@@ -41,7 +41,7 @@ def run(config: PretrainConfig) -> dict[str, float]:
     env = task_env(config.task)
     try:
         buffer = load_demonstrations(config, env.unwrapped.pixel_spec)
-        check_fit(config, buffer)
+        check_fit(config, buffer, env)
         spec = env.unwrapped.pixel_spec
         agent = build_agent(spec, config.algo, config.encoder, device, config.seed)
         agent.normalise_proprio(*proprio_statistics(buffer))
