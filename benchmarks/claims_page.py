@@ -12,10 +12,10 @@ from calql_vision.analysis.outcome import SuccessCount
 HEAD = """# The claims, measured
 
 `python benchmarks/claims.py run`, then `python benchmarks/claims.py page`; one thread per run.
-Success is counted over 100 fresh episodes with Wilson's 95 % interval; "lowest online" is the least of
-the periodic evaluations of fine-tuning (25 episodes each); regret is the mean of 1 - success over the
-online episodes, exploration included. Settings were chosen on seeds and recordings from 100 on. A
-cell that is not there was not run.
+Success is counted over 100 fresh episodes with Wilson's 95 % interval; "lowest online" is the
+least of the periodic evaluations of fine-tuning (25 episodes each); regret is the mean of 1 -
+success over the online episodes, exploration included. Settings were chosen on seeds and recordings
+from 100 on. A cell that is not there was not run.
 """
 
 COLUMNS = (

@@ -19,6 +19,7 @@ pixels): 434 MB of resident anonymous memory in ours without the store, 61 MB wh
 """
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,7 +30,6 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from calql_vision.datasets.byte_size import format_bytes
 from calql_vision.datasets.hdf5_layout import DatasetError
 from calql_vision.datasets.hdf5_read import count_frames, read_episodes, read_spec
 from calql_vision.datasets.hdf5_select import EVERYTHING, Selection
@@ -37,6 +37,11 @@ from calql_vision.datasets.whole_file import whole_file
 from calql_vision.types import Episode
 
 _FORMAT = 1  # to be raised when the same file would be stored differently
+_UNITS = {"B": 1} | {
+    prefix + suffix: base**power
+    for suffix, base in (("B", 1000), ("iB", 1024))
+    for power, prefix in enumerate("kMGT" if base == 1000 else "KMGT", start=1)
+}
 
 
 def read_episodes_within(
@@ -151,3 +156,19 @@ def _remove_outdated(folder: Path, index: dict[str, Any]) -> bool:
             description.with_suffix("").unlink(missing_ok=True)
             found = True
     return found
+
+
+def parse_bytes(text: str) -> int:
+    """ "4GiB", "1.5 GB", "300MB" -> bytes. Raises ValueError for anything else, 4G included."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?)\s*([A-Za-z]+)\s*", text)
+    if not found or found[2] not in _UNITS:
+        raise ValueError(
+            f"{text!r} is no size; give a number and one of {', '.join(_UNITS)}, such as 4GiB"
+        )
+    return round(float(found[1]) * _UNITS[found[2]])
+
+
+def format_bytes(number: int) -> str:
+    """In the unit that leaves one to three digits before the point: 4.3 GB."""
+    unit = next((u for u in ("TB", "GB", "MB", "kB") if number >= _UNITS[u]), "B")
+    return f"{number / _UNITS[unit]:.3g} {unit}"

@@ -122,6 +122,20 @@ def test_a_restored_state_renders_the_same_in_an_env_that_was_never_reset(env):
     fresh.close()
 
 
+def test_an_episode_after_a_restored_one_is_that_of_a_fresh_env(env):
+    """The checks before a run leave the run's own environment in a demonstration."""
+    fresh = spec_env(env.pixel_spec)
+    expected = rollout(fresh, random_policy(fresh), seed=4)
+    fresh.close()
+    demo = rollout(env, random_policy(env), seed=5, record_states=True)
+    if hasattr(env.unwrapped, "load_model"):
+        env.unwrapped.load_model(demo.model)
+    env.set_state(demo.states[0])
+    again = rollout(env, random_policy(env), seed=4)
+    np.testing.assert_array_equal(again.images, expected.images)
+    np.testing.assert_array_equal(again.proprio, expected.proprio)
+
+
 def test_rendering_for_people_changes_nothing(env):
     plain = rollout(env, random_policy(env), seed=1)
     env.reset(seed=1)

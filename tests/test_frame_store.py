@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from calql_vision.datasets.buffer import EpisodeBuffer
-from calql_vision.datasets.byte_size import format_bytes, parse_bytes
-from calql_vision.datasets.frame_store import read_episodes_within
+from calql_vision.datasets.frame_store import format_bytes, parse_bytes, read_episodes_within
 from calql_vision.datasets.hdf5 import DatasetError, EpisodeWriter
 from calql_vision.datasets.hdf5_read import count_frames, read_episodes
 from calql_vision.datasets.hdf5_select import Selection
 from calql_vision.datasets.returns import RewardConfig
+from calql_vision.engine.demonstrations import memory_budget
 from calql_vision.runs.config import DataConfig
 
 #: (length, success) of the demos; without next_obs the failures lose their last transition and
@@ -232,7 +232,7 @@ def test_sizes_are_read_with_their_units(text, number):
 @pytest.mark.parametrize("text", ["4G", "4", "lots", "-1GiB", "GiB", "4 GiB each", ""])
 def test_a_size_that_is_none_is_refused_with_its_value_and_the_units(text):
     with pytest.raises(ValueError, match=r"data\.memory_budget: '" + text + ".*GiB"):
-        DataConfig(memory_budget=text).budget()
+        memory_budget(DataConfig(memory_budget=text))
 
 
 def test_sizes_are_written_short():

@@ -13,7 +13,7 @@ import pytest
 
 from calql_vision.datasets.hdf5 import DatasetError, EpisodeWriter, read_episodes, read_spec
 from calql_vision.formats import lerobot_write
-from calql_vision.formats.lerobot_statistics import aggregated, statistics
+from calql_vision.formats.lerobot import feature_statistics, statistics_over_all
 from calql_vision.stages import convert
 from calql_vision.stages.convert import ConvertConfig
 
@@ -72,8 +72,8 @@ def test_the_statistics_are_those_of_the_package(package_dataset, made):
         frames = [made.frame(number, step) for step in range(length)]
         columns = {key: np.stack([frame[key] for frame in frames]) for key in keys}
         pictures = np.stack([frame["observation.images.wrist"] for frame in frames])
-        episodes.append(statistics(columns, {"observation.images.wrist": pictures}))
-    ours = aggregated(episodes)
+        episodes.append(feature_statistics(columns, {"observation.images.wrist": pictures}))
+    ours = statistics_over_all(episodes)
     for key in (*keys, "observation.images.wrist"):
         for name in ("min", "max", "mean", "std", "count"):
             np.testing.assert_allclose(ours[key][name], theirs[key][name], atol=2e-5)

@@ -11,6 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from calql_vision.cli.configuration import composed, register
+from calql_vision.engine import environments
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.runs.config import TaskConfig
 from calql_vision.stages import collect, evaluate, finetune, pretrain
@@ -192,3 +193,21 @@ def test_evaluation_compares_with_the_demonstrations_while_they_are_there(damage
 def test_an_unknown_mode_is_refused(stage):
     with pytest.raises(ValueError, match="preflight=later: choose refuse or warn"):
         run(stage, "preflight=later")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_checks_and_the_run_share_one_environment(stage, original, damaged, monkeypatch):
+    data = damaged(nothing)
+    if stage != "pretrain":
+        run("pretrain", *TINY, data)
+        run("finetune", *TINY, data)
+    made = []
+
+    def counted(*arguments, make=environments.make_env, **options):
+        made.append(arguments)
+        return make(*arguments, **options)
+
+    monkeypatch.setattr(environments, "make_env", counted)
+    size = SIZE if stage == "evaluate" else (*TINY, data, "overwrite=true")
+    run(stage, *size, "scale=smoke", *(["videos=0"] if stage == "evaluate" else []))
+    assert len(made) == 1

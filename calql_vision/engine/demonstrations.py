@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from calql_vision.datasets.buffer import EpisodeBuffer
-from calql_vision.datasets.frame_store import read_episodes_within
+from calql_vision.datasets.frame_store import parse_bytes, read_episodes_within
 from calql_vision.datasets.hdf5 import Selection, read_spec
 from calql_vision.runs.config import DataConfig, RunConfig
 from calql_vision.types import EnvSpec
@@ -20,6 +20,14 @@ def as_shown(env: EnvSpec, data: DataConfig) -> Selection:
     )
 
 
+def memory_budget(data: DataConfig) -> int | None:
+    """In bytes; None: no bound. Raises ValueError."""
+    try:
+        return None if data.memory_budget is None else parse_bytes(data.memory_budget)
+    except ValueError as error:
+        raise ValueError(f"data.memory_budget: {error}") from error
+
+
 def load_demonstrations(config: RunConfig, env: EnvSpec) -> EpisodeBuffer:
     """The demonstrations as the environment would show them.
 
@@ -33,7 +41,7 @@ def load_demonstrations(config: RunConfig, env: EnvSpec) -> EpisodeBuffer:
         if theirs != ours:
             raise ValueError(f"{path}: {name} is {theirs} but {env.name} has {ours}; check `task`")
     buffer = EpisodeBuffer(config.task.discount, config.reward, config.encoder.frame_stack)
-    budget, folder = config.data.budget(), config.data.frame_store
+    budget, folder = memory_budget(config.data), config.data.frame_store
     for episode in read_episodes_within(path, budget, folder, selection):
         buffer.append(episode)
     if len(buffer) == 0:

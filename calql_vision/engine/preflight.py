@@ -135,7 +135,7 @@ def _about_proprio(
 def check_picture(path: Path, env: PixelEnv, selection: Selection) -> list[Mismatch]:
     """The first stored observation against the environment's own of the same simulator state.
 
-    Files without states are not checked. `env` is left in that state.
+    Files without states are not checked. `env` is left in that state, until its next reset.
     """
     name, episode = next(read_named_episodes(path, selection))
     with open_dataset(path) as file:
@@ -216,7 +216,7 @@ def _close(one: float, other: float) -> bool:
 def check_demonstrations(
     path: Path, buffer: EpisodeBuffer, env: PixelEnv, selection: Selection
 ) -> list[Mismatch]:
-    """Everything about a file of demonstrations, read into `buffer`; `env` is used up."""
+    """All of a file of demonstrations, read into `buffer`; `env` needs a reset afterwards."""
     return [
         *compare_specs(read_spec(path, selection), env.unwrapped.pixel_spec, str(path)),
         *check_numbers(buffer, env, path),

@@ -18,7 +18,6 @@ from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.convergence import diverged_critic, unconverged_critic
 from calql_vision.engine.demonstrations import as_shown
 from calql_vision.engine.device import set_threads
-from calql_vision.engine.environments import task_env
 from calql_vision.engine.evaluation import evaluate
 from calql_vision.engine.metrics_log import MetricsLog
 from calql_vision.engine.policy import AgentPolicy
@@ -48,19 +47,18 @@ def prepare(config: TrainingConfig) -> None:
 
 
 def check_fit(
-    config: TrainingConfig, buffer: EpisodeBuffer, start: Checkpoint | None = None
+    config: TrainingConfig,
+    buffer: EpisodeBuffer,
+    env: PixelEnv,
+    start: Checkpoint | None = None,
 ) -> None:
-    """Warn of, or refuse, what does not fit together, in an environment made for this alone."""
-    env = task_env(config.task)
-    try:
-        spec = env.unwrapped.pixel_spec
-        path, selection = config.data_path, as_shown(spec, config.data)
-        mismatches = compare_specs(start.spec, spec, "the checkpoint") if start else []
-        if len(buffer):
-            mismatches += check_demonstrations(path, buffer, env, selection)
-        judge(mismatches, config.preflight)
-    finally:
-        env.close()
+    """Warn of, or refuse, what does not fit together. `env` needs a reset afterwards."""
+    spec = env.unwrapped.pixel_spec
+    path, selection = config.data_path, as_shown(spec, config.data)
+    mismatches = compare_specs(start.spec, spec, "the checkpoint") if start else []
+    if len(buffer):
+        mismatches += check_demonstrations(path, buffer, env, selection)
+    judge(mismatches, config.preflight)
 
 
 class TrainingRun:

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
-import imageio.v3 as imageio
 import numpy as np
 
 from calql_vision.datasets.whole_file import whole_file
+from calql_vision.formats.mp4 import Mp4Writer
 from calql_vision.types import Episode, PixelEnv
 
 _BORDER = 6  # pixels around every picture; green once the episode has succeeded, red if it failed
@@ -23,16 +24,9 @@ def write_video(path: Path, env: PixelEnv, episodes: Sequence[Episode], speed: f
     length = max(len(film) for film in films)
     frames = [_grid([film[min(t, len(film) - 1)] for film in films]) for t in range(length)]
     frames += frames[-1:] * 8  # time to see the end
-    film = imageio.imwrite(
-        "<bytes>",
-        np.stack(frames),
-        extension=".mp4",
-        fps=env.unwrapped.pixel_spec.control_hz * speed,
-        codec="libx264",
-        macro_block_size=2,
-    )
-    with whole_file(path) as partial:
-        partial.write_bytes(film)
+    fps = env.unwrapped.pixel_spec.control_hz * speed
+    with whole_file(path) as partial, closing(Mp4Writer(partial, frames[0].shape[:2], fps)) as film:
+        film.append(frames)
 
 
 def _film(env: PixelEnv, episode: Episode) -> list[np.ndarray]:

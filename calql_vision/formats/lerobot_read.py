@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from calql_vision.datasets.hdf5_layout import DatasetError, environment
-from calql_vision.formats.film import Film
 from calql_vision.formats.lerobot import (
     ACTION,
     CAMERA,
@@ -24,6 +23,7 @@ from calql_vision.formats.lerobot import (
     VERSION,
     parquet,
 )
+from calql_vision.formats.mp4 import FrameReader
 from calql_vision.formats.pixels import Facts, RawEpisode
 
 _OBSERVATION = "observation."
@@ -56,7 +56,7 @@ class LeRobotFolder:
         info = self._info()
         features, data = info["features"], _DataFiles(self.path, info["data_path"])
         films = {
-            key: Film(self.path, info["video_path"], key, info["fps"])
+            key: FrameReader(self.path, info["video_path"], key, info["fps"])
             for key, feature in features.items()
             if feature["dtype"] == "video"
         }

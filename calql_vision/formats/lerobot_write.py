@@ -10,7 +10,6 @@ import numpy as np
 
 from calql_vision.datasets.hdf5_layout import DatasetError, dump_env_args
 from calql_vision.datasets.whole_file import whole_folder
-from calql_vision.formats.film import FilmWriter
 from calql_vision.formats.lerobot import (
     CAMERA,
     DATA,
@@ -21,10 +20,13 @@ from calql_vision.formats.lerobot import (
     TASKS,
     VERSION,
     VIDEO,
+    feature_statistics,
+    frame_columns,
+    frame_features,
     parquet,
+    statistics_over_all,
 )
-from calql_vision.formats.lerobot_frames import frame_columns, frame_features
-from calql_vision.formats.lerobot_statistics import aggregated, statistics
+from calql_vision.formats.mp4 import SEEKABLE, Mp4Writer
 from calql_vision.types import EnvSpec, Episode
 
 CHUNK = 1000  # files in a folder
@@ -88,7 +90,7 @@ class LeRobotWriter:
         self._write_rows(columns, images if self._lossless else {})
         for film, frames in zip(self._films, images.values(), strict=False):
             film.append(frames)
-        facts = statistics(columns, images)
+        facts = feature_statistics(columns, images)
         self._statistics.append(facts)
         self._rows.append(
             {
@@ -133,10 +135,11 @@ class LeRobotWriter:
             self._file += 1
         if not self._lossless:
             self._films = [
-                FilmWriter(
+                Mp4Writer(
                     self._root / VIDEO.format(video_key=f"{CAMERA}{camera}", **self._place()),
                     self._spec.image_size,
                     self._fps,
+                    SEEKABLE,
                 )
                 for camera in self._spec.cameras
             ]
@@ -168,7 +171,7 @@ class LeRobotWriter:
         if not self._rows:
             raise DatasetError(f"{self._path}: no episode was appended, so no dataset is written")
         self._write_json(INFO, self._info())
-        self._write_json(STATS, aggregated(self._statistics))
+        self._write_json(STATS, statistics_over_all(self._statistics))
         self._write_json(ENV_ARGS, json.loads(dump_env_args(self._spec, self._versions)))
         self._write_tables()
 

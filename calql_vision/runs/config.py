@@ -6,7 +6,6 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from calql_vision.datasets.byte_size import parse_bytes
 from calql_vision.datasets.returns import RewardConfig
 
 
@@ -60,13 +59,6 @@ class DataConfig:
     proprio_keys: list[str] | None = None  # null: those of the environment
     memory_budget: str | None = "8GiB"  # more pixels than this stay on disk; null: never
     frame_store: str | None = None  # folder for those pixels; null: <path>.frames
-
-    def budget(self) -> int | None:
-        """`memory_budget` in bytes. Raises ValueError."""
-        try:
-            return None if self.memory_budget is None else parse_bytes(self.memory_budget)
-        except ValueError as error:
-            raise ValueError(f"data.memory_budget: {error}") from error
 
 
 @dataclass

@@ -10,7 +10,7 @@ from calql_vision.datasets.frame_store import read_episodes_within
 from calql_vision.datasets.hdf5 import demo_names, open_dataset
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.critic_evaluation import CriticEvaluation
-from calql_vision.engine.demonstrations import as_shown
+from calql_vision.engine.demonstrations import as_shown, memory_budget
 from calql_vision.engine.device import choose_device, set_threads
 from calql_vision.engine.environments import spec_env
 from calql_vision.engine.q_values import has_critic
@@ -108,7 +108,7 @@ def read_demonstrations(filter_key: str | None, trained: Checkpoint) -> list[Epi
     """The chosen demonstrations as the agent saw them in training."""
     data = trained.config.data
     selection = replace(as_shown(trained.spec, data), filter_key=filter_key)
-    path, budget = trained.config.data_path, data.budget()
+    path, budget = trained.config.data_path, memory_budget(data)
     return list(read_episodes_within(path, budget, data.frame_store, selection))
 
 

@@ -48,15 +48,15 @@ def run(config: EvaluateConfig) -> Evaluation:
     """
     check_mode(config.preflight)
     set_threads(config.threads)
-    run = RunFolder.of(config.task, config.algo.label, config.seed)
-    source = Path(config.checkpoint) if config.checkpoint else run.checkpoint(config.stage)
+    place = RunFolder.of(config.task, config.algo.label, config.seed)
+    source = Path(config.checkpoint) if config.checkpoint else place.checkpoint(config.stage)
     checkpoint = Checkpoint.load(source)
     agent = checkpoint.build(choose_device(config.device))
-    check_fit(checkpoint, config.preflight)
     env = spec_env(checkpoint.spec)
     try:
+        check_fit(checkpoint, env, config.preflight)
         result, shown = _evaluate(config, env, AgentPolicy(agent, deterministic=True))
-        folder = Path(config.output) if config.output else run.evaluation(checkpoint.stage)
+        folder = Path(config.output) if config.output else place.evaluation(checkpoint.stage)
         found = EvaluatedCheckpoint(checkpoint.stage, str(source), result, Launch.now("evaluate"))
         _write(folder, found, shown, env)
     finally:
@@ -65,19 +65,15 @@ def run(config: EvaluateConfig) -> Evaluation:
     return result
 
 
-def check_fit(checkpoint: Checkpoint, mode: str) -> None:
+def check_fit(checkpoint: Checkpoint, env: PixelEnv, mode: str) -> None:
     """The environment as it is now against the one that the agent was trained in, and against the
-    demonstrations if they still are where they were."""
-    env = spec_env(checkpoint.spec)
-    try:
-        spec = env.unwrapped.pixel_spec
-        mismatches = compare_specs(checkpoint.spec, spec, "the checkpoint")
-        if (spec.proprio, spec.cameras) != (checkpoint.spec.proprio, checkpoint.spec.cameras):
-            sentence = f"{spec.name} now has other cameras or proprioception than the checkpoint"
-            mismatches.append(Mismatch(sentence, wrong=True))
-        judge(mismatches + _pictures(checkpoint, env), mode)
-    finally:
-        env.close()
+    demonstrations if they still are where they were. `env` needs a reset afterwards."""
+    spec = env.unwrapped.pixel_spec
+    mismatches = compare_specs(checkpoint.spec, spec, "the checkpoint")
+    if (spec.proprio, spec.cameras) != (checkpoint.spec.proprio, checkpoint.spec.cameras):
+        sentence = f"{spec.name} now has other cameras or proprioception than the checkpoint"
+        mismatches.append(Mismatch(sentence, wrong=True))
+    judge(mismatches + _pictures(checkpoint, env), mode)
 
 
 def _pictures(checkpoint: Checkpoint, env: PixelEnv) -> list[Mismatch]:

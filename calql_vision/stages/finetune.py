@@ -49,7 +49,7 @@ def run(config: FinetuneConfig) -> dict[str, float]:
         demonstrations = find_demonstrations(config, env.unwrapped.pixel_spec)
         task, env = with_fitting_horizon(config.task, env, demonstrations)
         config = replace(config, task=task)
-        check_fit(config, demonstrations, start)
+        check_fit(config, demonstrations, env, start)
         agent = online_agent(config, env.unwrapped.pixel_spec, demonstrations, start)
         reference = online_reference(config, agent)
         with training_run(config, "finetune", env, agent) as training:
@@ -61,8 +61,8 @@ def run(config: FinetuneConfig) -> dict[str, float]:
 def starting_point(config: FinetuneConfig) -> Checkpoint | None:
     """The pre-trained agent, or None where the method starts from nothing."""
     if config.algo.online.pretrained:
-        run = RunFolder.of(config.task, config.algo.label, config.seed)
-        source = Path(config.checkpoint) if config.checkpoint else run.checkpoint("pretrain")
+        place = RunFolder.of(config.task, config.algo.label, config.seed)
+        source = Path(config.checkpoint) if config.checkpoint else place.checkpoint("pretrain")
         return Checkpoint.load(source)
     if config.checkpoint:
         raise ValueError(

@@ -45,7 +45,7 @@ def run(config: PretrainConfig) -> dict[str, float]:
         buffer = load_demonstrations(config, env.unwrapped.pixel_spec)
         task, env = with_fitting_horizon(config.task, env, buffer)
         config = replace(config, task=task)
-        check_fit(config, buffer)
+        check_fit(config, buffer, env)
         spec = env.unwrapped.pixel_spec
         agent = build_agent(spec, config.algo, config.encoder, device, config.seed)
         agent.normalise_proprio(*proprio_statistics(buffer))

@@ -1,4 +1,4 @@
-"""The videos of a LeRobot dataset: one MP4 with the frames of many episodes, one after another."""
+"""MP4: written frame by frame, read episode by episode."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,9 +8,9 @@ import numpy as np
 
 from calql_vision.datasets.hdf5_layout import DatasetError
 
-#: H.264 as good as the eye can tell; every other frame is whole, so that frames are found fast.
-_QUALITY = ("-crf", "18", "-g", "2", "-bf", "0")
 CODEC = "h264"
+#: As good as the eye can tell; every other frame is whole, so that frames are found fast.
+SEEKABLE = ("-crf", "18", "-g", "2", "-bf", "0")
 
 
 def pixel_format(size: Sequence[int]) -> str:
@@ -18,8 +18,11 @@ def pixel_format(size: Sequence[int]) -> str:
     return "yuv444p" if size[0] % 2 or size[1] % 2 else "yuv420p"
 
 
-class Film:
-    """Reads one camera's files from front to back: the frames of an episode by their time."""
+class FrameReader:
+    """Reads the videos of one camera of a LeRobot dataset from front to back.
+
+    One MP4 holds the frames of many episodes, one after another; an episode's are found by time.
+    """
 
     def __init__(self, root: Path, template: str, key: str, fps: float):
         self._root, self._template, self._key, self._fps = root, template, key, fps
@@ -72,10 +75,12 @@ def _decoded(path: Path) -> Iterator[np.ndarray]:
         stream.close()
 
 
-class FilmWriter:
-    """Appends frames to an MP4."""
+class Mp4Writer:
+    """Appends frames of one size to an H.264 video; `options` are ffmpeg's."""
 
-    def __init__(self, path: Path, size: tuple[int, int], fps: float):
+    def __init__(
+        self, path: Path, size: tuple[int, int], fps: float, options: Sequence[str] = ()
+    ) -> None:
         import imageio_ffmpeg
 
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +93,7 @@ class FilmWriter:
             pix_fmt_out=pixel_format(size),
             quality=None,
             macro_block_size=1,
-            output_params=list(_QUALITY),
+            output_params=[*options, "-f", "mp4"],  # whatever the name of the file ends in
         )
         self._stream.send(None)
 
