@@ -80,6 +80,11 @@ class EpisodeBuffer:
         return np.concatenate([episode.actions for episode in self._episodes])
 
     @property
+    def success_lengths(self) -> np.ndarray:
+        """Steps of every episode that succeeded, int64."""
+        return np.array([len(e.actions) for e in self._episodes if e.success], dtype=np.int64)
+
+    @property
     def longest(self) -> int:
         """Steps of the longest episode."""
         return max((len(episode.actions) for episode in self._episodes), default=0)

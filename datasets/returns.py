@@ -24,7 +24,7 @@ class RewardConfig:
     def possible_returns(self, discount: float) -> tuple[float, float]:
         """Least and greatest return of a task that success (raw reward 1) ends.
 
-        Between failing forever and succeeding at once; a critic outside has come loose.
+        Between failing forever and succeeding at once; a critic outside has diverged.
         """
         forever, at_once = self.bias / (1 - discount), self.scale + self.bias
         return min(forever, at_once), max(forever, at_once)

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from calql_vision.cli.configuration import composed, register
 from calql_vision.engine import environments
+from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.runs.config import TaskConfig
 from calql_vision.stages import collect, evaluate, finetune, pretrain
 from calql_vision.stages.collect import CollectConfig
@@ -59,6 +60,10 @@ def damaged(original, tmp_path, monkeypatch) -> Callable[..., str]:
         return f"data.path={path}"
 
     return copy
+
+
+def succeed(file: h5py.File, demo: h5py.Group) -> None:
+    demo["rewards"][-1] = 1
 
 
 def nothing(file: h5py.File, demo: h5py.Group) -> None:
@@ -148,9 +153,24 @@ def test_states_of_another_simulator_are_not_compared(damaged, capsys):
     assert "its states are not tabletop/lift's" in capsys.readouterr().err
 
 
-def test_demonstrations_longer_than_an_episode_are_named(damaged, capsys):
+def test_a_stated_time_limit_that_cuts_demonstrations_off_is_refused_with_the_right_one(damaged):
+    with pytest.raises(ValueError, match=r"ends episodes after 5; set task\.horizon=\d\d, or null"):
+        run("pretrain", *TINY, damaged(succeed), "task.horizon=5")
+
+
+def test_failures_longer_than_an_episode_are_only_named(damaged, capsys):
     run("pretrain", *TINY, damaged(nothing), "task.horizon=5")
-    assert "but tabletop/lift ends episodes after 5; set task.horizon" in capsys.readouterr().err
+    assert "but tabletop/lift ends episodes after 5\n" in capsys.readouterr().err
+
+
+def test_a_time_limit_that_nobody_stated_makes_room_for_the_demonstrations(
+    damaged, monkeypatch, capsys
+):
+    monkeypatch.setattr("calql_vision.envs.tabletop.tasks.Lift.default_horizon", 5)
+    run("pretrain", *TINY, damaged(succeed), "output=here")
+    stored = OmegaConf.load("here/config.yaml").task.horizon
+    assert f"time limit {stored} steps, not 5" in capsys.readouterr().out
+    assert Checkpoint.load(Path("here/checkpoint.pt")).spec.horizon == stored > 5
 
 
 def test_a_checkpoint_of_another_task_is_named_when_it_goes_online(damaged, capsys):

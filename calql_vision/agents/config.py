@@ -46,6 +46,13 @@ class AgentConfig:
     averaged_actor: bool = False  # acts by a moving average of the actor's weights
     online: OnlineConfig = field(default_factory=OnlineConfig)
 
+    def value_travel(self, length: float) -> float:
+        """Updates until the value of an episode's end has reached its start, `length` steps away.
+
+        0 where no value is learnt, or where it need not travel.
+        """
+        return 0.0
+
 
 @dataclass
 class CriticConfig(AgentConfig):
@@ -54,6 +61,9 @@ class CriticConfig(AgentConfig):
     critics: int = 2  # E
     layer_norm: bool = True  # in the critics; the official Cal-QL code has none
     averaged_encoder: bool = True  # the target sees s' through a moving average of the encoder
+
+    def value_travel(self, length: float) -> float:
+        return length / self.tau
 
 
 Config = TypeVar("Config", bound=AgentConfig)

@@ -32,6 +32,9 @@ class SoftConfig(CriticConfig):
     q_weight: float = 1.0  # of Q and entropy in the actor's loss; 0: the actor clones alone
     cloning_weight: float = 0.0  # of the likelihood of successful episodes in the actor's loss
 
+    def value_travel(self, length: float) -> float:
+        return 0.0 if self.bounded_target else super().value_travel(length)
+
 
 @dataclass(frozen=True)
 class SampledActions:

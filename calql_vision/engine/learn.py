@@ -31,19 +31,3 @@ def learn(
         row = torch.stack(list(metrics.values()))
         total = row if total is None else total + row
     return dict(zip(metrics, (total / updates).tolist(), strict=True))
-
-
-def loose_critic(q_data: float, possible: tuple[float, float]) -> str | None:
-    """A warning if Q(data) has left the range of possible returns by a tenth of its width.
-
-    Such a critic no longer measures anything and its policy does not learn.
-    """
-    low, high = possible
-    slack = 0.1 * (high - low)
-    if low - slack <= q_data <= high + slack:
-        return None
-    return (
-        f"Q(data) = {q_data:.1f} has left the range [{low:.1f}, {high:.1f}] that rewards and "
-        "discount allow; try reward.scale=1 reward.bias=-1 or, where the method has one, "
-        "a smaller algo.penalty_weight"
-    )

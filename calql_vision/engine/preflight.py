@@ -12,6 +12,7 @@ import numpy as np
 
 from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.datasets.hdf5 import Selection, open_dataset, read_named_episodes, read_spec
+from calql_vision.engine.time_limit import fitting_horizon
 from calql_vision.types import EnvSpec, Episode, PixelEnv
 
 MODES = ("refuse", "warn")
@@ -87,16 +88,27 @@ def check_numbers(buffer: EpisodeBuffer, env: PixelEnv, path: Path) -> list[Mism
         found.append(
             Mismatch(f"{path}: no action exceeds {largest:.3g} of the range [-1, 1]; rescaled?")
         )
-    longest = buffer.longest
-    if longest > spec.horizon:
-        found.append(
-            Mismatch(
-                f"{path}: demonstrations last up to {longest} steps, "
-                f"but {spec.name} ends episodes after {spec.horizon}; set task.horizon"
-            )
-        )
     observation, _ = env.reset(seed=0)
-    return found + _about_proprio(observation["proprio"], buffer.all_proprio(), spec, path)
+    return [
+        *found,
+        *_about_lengths(buffer, spec, path),
+        *_about_proprio(observation["proprio"], buffer.all_proprio(), spec, path),
+    ]
+
+
+def _about_lengths(buffer: EpisodeBuffer, spec: EnvSpec, path: Path) -> list[Mismatch]:
+    """Successes that the time limit would cut off are certain to hurt; failures need not."""
+    horizon = fitting_horizon(buffer, spec.horizon)
+    if buffer.longest <= spec.horizon:
+        return []
+    remedy = f"; set task.horizon={horizon}, or null" if horizon > spec.horizon else ""
+    return [
+        Mismatch(
+            f"{path}: demonstrations last up to {buffer.longest} steps, but {spec.name} ends "
+            f"episodes after {spec.horizon}{remedy}",
+            wrong=horizon > spec.horizon,
+        )
+    ]
 
 
 def _about_proprio(

@@ -2,7 +2,7 @@
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +15,10 @@ from calql_vision.agents import Agent, AgentConfig
 from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.encoders.pixels import EncoderConfig
 from calql_vision.engine.checkpoint import Checkpoint
+from calql_vision.engine.convergence import diverged_critic, unconverged_critic
 from calql_vision.engine.demonstrations import as_shown
 from calql_vision.engine.device import set_threads
 from calql_vision.engine.evaluation import evaluate
-from calql_vision.engine.learn import loose_critic
 from calql_vision.engine.metrics_log import MetricsLog
 from calql_vision.engine.policy import AgentPolicy
 from calql_vision.engine.preflight import check_demonstrations, check_mode, compare_specs, judge
@@ -80,12 +80,21 @@ class TrainingRun:
         return evaluation_row(result)
 
     def write(self, step: int, row: dict[str, float]) -> None:
-        """One row of metrics; warns once if the critic has come loose."""
+        """One row of metrics; warns once if the critic has diverged."""
         self.log.write(step, row | {Column.WALL_SECONDS: perf_counter() - self._started})
-        warning = loose_critic(row["q_data"], self._possible) if "q_data" in row else None
+        warning = diverged_critic(row["q_data"], self._possible) if "q_data" in row else None
         if warning and not self._warned:
             tqdm.write(f"warning: {warning}", file=sys.stderr)
             self._warned = True
+
+    def judge_convergence(self, rows: Sequence[dict[str, float]]) -> None:
+        """After pre-training: warn if it was too short, by its rows of metrics."""
+        if "q_data" not in rows[-1]:
+            return
+        history = [row["q_data"] for row in rows]
+        warning = unconverged_critic(history, rows[-1]["return_to_go"], self._possible)
+        if warning:
+            print(f"warning: {warning}", file=sys.stderr)
 
     def save(self, env_steps: int) -> Path:
         """The finished run's checkpoint."""

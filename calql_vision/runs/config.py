@@ -17,7 +17,7 @@ class TaskConfig:
     dataset: str | None = None  # the demonstrations' own name, where a task has several kinds
     cameras: list[str] | None = None  # in order; null: the family's own choice
     image_size: int = 48  # side of the square images, pixels
-    horizon: int | None = None  # steps until an episode is truncated; null: the task's own
+    horizon: int | None = None  # steps; null: the task's own, or what demonstrations need
     discount: float = 0.97  # gamma, per step
     effort: float = 1.0  # factor on the amounts of training that `scale` sets
     kwargs: dict[str, Any] = field(default_factory=dict)  # further arguments of make_env
@@ -42,6 +42,7 @@ class ScaleConfig:
 
     episodes: int = 150  # demonstrations to collect
     updates: int = 6000  # gradient steps of pre-training
+    value_travels: float = 2.0  # ... or so many times what a value needs to travel, where more
     online_steps: int = 2500  # environment steps of fine-tuning
     log_every: int = 200  # gradient steps of pre-training per row of metrics
     evaluations: int = 5  # periodic evaluations per training stage

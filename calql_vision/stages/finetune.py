@@ -1,6 +1,6 @@
 """Online: the same agent goes on in the simulator, with demonstrations in every batch."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from calql_vision.engine.learn import learn
 from calql_vision.engine.policy import AgentPolicy, RandomPolicy
 from calql_vision.engine.rollout import rollout
 from calql_vision.engine.seeds import episode_seed
+from calql_vision.engine.time_limit import with_fitting_horizon
 from calql_vision.engine.training import (
     TrainingConfig,
     TrainingRun,
@@ -46,6 +47,8 @@ def run(config: FinetuneConfig) -> dict[str, float]:
     env = task_env(config.task)
     try:
         demonstrations = find_demonstrations(config, env.unwrapped.pixel_spec)
+        task, env = with_fitting_horizon(config.task, env, demonstrations)
+        config = replace(config, task=task)
         check_fit(config, demonstrations, env, start)
         agent = online_agent(config, env.unwrapped.pixel_spec, demonstrations, start)
         reference = online_reference(config, agent)

@@ -1,17 +1,19 @@
 """Offline: the agent learns from demonstrations alone."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 from tqdm import tqdm
 
 from calql_vision.agents import build_agent
 from calql_vision.datasets.buffer import EpisodeBuffer
+from calql_vision.engine.convergence import pretraining_updates
 from calql_vision.engine.demonstrations import load_demonstrations, proprio_statistics
 from calql_vision.engine.device import choose_device
 from calql_vision.engine.environments import task_env
 from calql_vision.engine.learn import learn
+from calql_vision.engine.time_limit import with_fitting_horizon
 from calql_vision.engine.training import (
     TrainingConfig,
     TrainingRun,
@@ -41,6 +43,8 @@ def run(config: PretrainConfig) -> dict[str, float]:
     env = task_env(config.task)
     try:
         buffer = load_demonstrations(config, env.unwrapped.pixel_spec)
+        task, env = with_fitting_horizon(config.task, env, buffer)
+        config = replace(config, task=task)
         check_fit(config, buffer, env)
         spec = env.unwrapped.pixel_spec
         agent = build_agent(spec, config.algo, config.encoder, device, config.seed)
@@ -55,8 +59,9 @@ def _train(
     config: PretrainConfig, training: TrainingRun, buffer: EpisodeBuffer
 ) -> dict[str, float]:
     generator = sampling_generator(config.seed, "pretrain")
-    total = round(config.scale.updates * config.task.effort)
+    total = pretraining_updates(config.scale, config.task, config.algo, buffer)
     evaluation: dict[str, float] = {}
+    rows: list[dict[str, float]] = []
     done, started = 0, perf_counter()
     with tqdm(total=total, desc="pretrain", unit="update") as bar:
         for until, evaluate_now in milestones(
@@ -68,10 +73,12 @@ def _train(
                 paused = perf_counter()
                 evaluation = training.validate()
                 started += perf_counter() - paused  # the speed is that of learning alone
+            rows.append(row)
             training.write(until, row | evaluation if evaluate_now else row)
             bar.set_postfix(postfix(row, evaluation), refresh=False)
             bar.update(until - done)
             done = until
+    training.judge_convergence(rows)
     print(f"pretrain: {total} updates, {training.save(env_steps=0)}")
     return evaluation
 

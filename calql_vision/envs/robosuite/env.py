@@ -16,8 +16,9 @@ from calql_vision.types import EnvObservation, EnvSpec
 
 CAMERAS = ("agentview", "robot0_eye_in_hand")
 PROPRIO = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos")
-HORIZON = 400  # robomimic's, of all its tasks for one arm but this one:
-HORIZONS = {"ToolHang": 700}
+HORIZON = 400  # robomimic's, of all its tasks for one arm but ToolHang
+#: Those with a scripted expert: twice as many steps as it needs without noise.
+HORIZONS = {"Lift": 60, "Stack": 120, "PickPlaceCan": 200, "ToolHang": 700}
 PICTURE_SIZE = (256, 256)
 COLLISION_SHAPES = 0  # the group of geoms that robosuite does not show
 
@@ -29,7 +30,7 @@ class RobosuiteEnv(gymnasium.Env):
     by 50 mm, rotation by 0.5 rad) and the grip, -1 open, 1 closed. Reward 1 on success, which
     terminates.
 
-    `cameras` of the task; `image_size` in pixels; `horizon` in steps (None: robomimic's);
+    `cameras` of the task; `image_size` in pixels; `horizon` in steps (None: HORIZONS');
     `proprio_keys`: robosuite's observables in order; `pretty` draws as robosuite itself does, with
     shadows, reflections and smooth edges, at a third of the speed; `arguments` are robosuite's
     own, of the version `env_version`. Images are those that robomimic stores, upright.
