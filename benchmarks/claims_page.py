@@ -1,0 +1,97 @@
+"""The tables of docs/claims/index.md: one per claim, every seed shown."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from claims_rows import Row
+
+from calql_vision.analysis.outcome import SuccessCount
+
+HEAD = """# The claims, measured
+
+`python benchmarks/claims.py run`, then `python benchmarks/claims.py page`; one thread per run.
+Success is counted over 100 fresh episodes with Wilson's 95 % interval; "lowest online" is the
+least of the periodic evaluations of fine-tuning (25 episodes each); regret is the mean of 1 -
+success over the online episodes, exploration included. Settings were chosen on seeds and recordings
+from 100 on. A cell that is not there was not run.
+"""
+
+COLUMNS = (
+    "method", "data", "seed", "after pre-training", "lowest online", "after fine-tuning", "regret",
+)  # fmt: skip
+
+
+def page(rows: Iterable[Row]) -> str:
+    return "\n".join([HEAD, *map(section, rows)])
+
+
+def section(row: Row) -> str:
+    found = {cell: json.loads(cell.file.read_text()) for cell in row.cells() if cell.file.is_file()}
+    lines = [f"## {row.claim}", ""]
+    if not found:
+        return "\n".join([*lines, "Not run yet.", ""])
+    lines += [
+        f"| {' | '.join(COLUMNS)} |",
+        "|---" * len(COLUMNS) + "|",
+    ]
+    lines += [line(result) for result in found.values()]
+    lines += [total(method, [r for r in found.values() if r["method"] == method], row)
+              for method in row.methods]  # fmt: skip
+    return "\n".join([*filter(None, lines), "", provenance(found.values()), ""])
+
+
+def line(result: dict[str, Any]) -> str:
+    cells = [
+        result["method"],
+        result["data"],
+        str(result["seed"]),
+        success(result["offline"]),
+        lowest(result),
+        success(result["final"]),
+        f"{result['regret']:.3f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def total(method: str, results: list[dict[str, Any]], row: Row) -> str:
+    """All data and seeds of a method together; nothing for a single run."""
+    if len(results) < 2:
+        return ""
+    asked = sum(cell.method == method for cell in row.cells())
+    known = {name: [r[name] for r in results if r[name]] for name in ("offline", "final")}
+    pooled = {name: [sum(column) for column in zip(*counts, strict=True)] or None
+              for name, counts in known.items()}  # fmt: skip
+    regret = sum(r["regret"] for r in results) / len(results)
+    runs = f"{len(results)} of {asked}" if len(results) < asked else f"all {asked}"
+    offline, final = success(pooled["offline"]), success(pooled["final"])
+    return f"| **{method}** | {runs} | | {offline} | | **{final}** | {regret:.3f} |"
+
+
+def success(count: list[int] | None) -> str:
+    if count is None:
+        return "-"
+    counted = SuccessCount(*count)
+    low, high = counted.interval
+    return f"{counted.rate:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def lowest(result: dict[str, Any]) -> str:
+    rates = [rate for step, rate in result["periodic"]["finetune"] if step > 0]
+    return f"{min(rates):.2f}" if rates else "-"
+
+
+def provenance(results: Iterable[dict[str, Any]]) -> str:
+    results = list(results)
+    commits = sorted({result["commit"] for result in results})
+    processors = sorted({result["machine"]["processor"] for result in results})
+    hours = sum(result["wall_seconds"] for result in results) / 3600
+    return (
+        f"{len(results)} runs, {hours:.1f} hours of training on one thread each beside other work; "
+        f"{', '.join(processors)}; commits {', '.join(commits)}."
+    )
+
+
+def write(rows: Iterable[Row]) -> None:
+    Path("docs/claims/index.md").write_text(page(rows))
