@@ -138,3 +138,13 @@ def test_the_doctor_gives_a_verdict_and_no_traceback_with_a_broken_backend():
     assert ended.returncode == 1
     assert "not ready: MUJOCO_GL=moon does not render here" in ended.stdout
     assert "Traceback" not in ended.stderr
+
+
+def test_the_doctor_gives_a_verdict_where_the_environments_cannot_be_loaded():
+    ended = run_python(
+        "import sys; sys.modules['gymnasium'] = None\n"
+        "from calql_vision.stages import doctor; sys.exit(doctor.run())"
+    )
+    assert ended.returncode == 1
+    assert "not ready: the environments cannot be loaded" in ended.stdout
+    assert "Traceback" not in ended.stderr

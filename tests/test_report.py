@@ -12,7 +12,6 @@ from omegaconf import OmegaConf
 
 from calql_vision import cli
 from calql_vision.analysis.outcome import SuccessCount, final_success, offline_success
-from calql_vision.analysis.seed_curves import band_across_seeds
 from calql_vision.cli.configuration import composed, register
 from calql_vision.datasets.hdf5 import EpisodeWriter
 from calql_vision.engine.metrics_log import MetricsLog
@@ -20,7 +19,6 @@ from calql_vision.engine.training import prepare_folder
 from calql_vision.runs.evaluation import EvaluatedCheckpoint, Evaluation
 from calql_vision.runs.launch import Launch, typed
 from calql_vision.runs.layout import RunFolder
-from calql_vision.runs.metrics import Curve
 from calql_vision.runs.record import read_runs
 from calql_vision.stages import report
 from calql_vision.stages.finetune import FinetuneConfig
@@ -279,13 +277,3 @@ def test_failure_while_drawing_leaves_nothing(runs, tmp_path, monkeypatch):
     with pytest.raises(MemoryError):
         report.run(ReportConfig(runs=str(runs), output=str(tmp_path / "out")))
     assert not (tmp_path / "out").exists()
-
-
-def test_seeds_meet_on_the_steps_that_all_cover():
-    first = Curve(np.array([0.0, 10.0, 20.0]), np.array([0.0, 1.0, 2.0]))
-    second = Curve(np.array([5.0, 15.0]), np.array([3.5, 4.5]))
-    spread = band_across_seeds([first, second])
-    assert spread.steps.tolist() == [5, 10, 15]
-    assert spread.mean.tolist() == [2, 2.5, 3]
-    assert spread.low.tolist() == [0.5, 1, 1.5]
-    assert spread.high.tolist() == [3.5, 4, 4.5]

@@ -13,7 +13,6 @@ from calql_vision.analysis.dip import WINDOW
 from calql_vision.analysis.regret_decomposition import diagnosis_notes, regret_decompositions
 from calql_vision.analysis.seed_intervals import seed_intervals
 from calql_vision.engine.metrics_log import MetricsLog
-from calql_vision.figures.number_text import duration, mean_and_range, or_never
 from calql_vision.runs.config import RunConfig
 from calql_vision.runs.diagnosis import (
     CheckpointDiagnosis,
@@ -218,11 +217,3 @@ def test_a_damaged_diagnosis_is_left_out_by_name(tmp_path, name, content):
     results = read_runs(tmp_path, TASK)
     assert results.runs[0].diagnosis is None
     assert "diagnosis.json is damaged" in results.warnings[0]
-
-
-def test_numbers_for_people():
-    assert mean_and_range([-0.5, 0.5], 1) == "0.0 (−0.5 to 0.5)"
-    assert or_never([20, 40, None]) == "30 (20–40), 1 of 3 never"
-    assert (or_never([]), or_never([None])) == ("–", "never")
-    assert [duration([s]) for s in (45, 600, 7200)] == ["45 s", "10 min", "2.0 h"]
-    assert duration([]) == "–"

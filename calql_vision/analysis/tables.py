@@ -15,7 +15,7 @@ from calql_vision.runs.metrics import Column
 from calql_vision.runs.record import TaskRuns
 
 
-def tables(results: TaskRuns, rows: Sequence[SummaryRow]) -> dict[str, bytes]:
+def run_tables(results: TaskRuns, rows: Sequence[SummaryRow]) -> dict[str, bytes]:
     """File name -> CSV."""
     return {
         "summary.csv": csv_table(map(_summary, rows)),
@@ -81,7 +81,7 @@ def _regrets(results: TaskRuns) -> Iterable[dict]:
             yield line | {"env_steps": int(step), "regret": regret}
 
 
-def comparison_tables(
+def method_tables(
     seeds: Sequence[SeedIntervals], parts: Sequence[RegretDecomposition]
 ) -> dict[str, bytes]:
     """File name -> CSV, of those that have a row."""

@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from calql_vision.datasets.returns import RewardConfig
+from calql_vision.datasets.whole_file import whole_file
 
 
 @dataclass
@@ -108,7 +109,9 @@ class RunConfig:
             raise ValueError(f"it has keys of another version ({error})") from error
 
     def save(self, path: Path) -> None:
-        OmegaConf.save(OmegaConf.create(self.to_dict()), path)
+        """Whole or not at all."""
+        with whole_file(path) as partial:
+            OmegaConf.save(OmegaConf.create(self.to_dict()), partial)
 
     @classmethod
     def load(cls, path: Path) -> "RunConfig":

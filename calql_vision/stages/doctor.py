@@ -10,8 +10,6 @@ from importlib.metadata import PackageNotFoundError, version
 from rich.console import Console
 from rich.table import Table
 
-from calql_vision.envs.rendering import REMEDY, choose_backend, probe
-
 REQUIRED = (
     "torch",
     "torchvision",
@@ -27,10 +25,10 @@ OPTIONAL = ("robosuite", "gymnasium-robotics")
 CheckResult = tuple[str, str | None]
 
 
-def run(probe: Callable[[str], str | None] = probe) -> int:
+def run(probe: Callable[[str], str | None] | None = None) -> int:
     """Print versions, GL, device, cores and a verdict; 0 when ready, 1 when something is amiss.
 
-    `probe` maps a GL backend to the name of the renderer behind it, or None.
+    `probe` maps a GL backend to the name of the renderer behind it, or None; by itself: it tries.
     """
     results = {"python": (platform.python_version(), None)}
     results |= {package: _package(package) for package in REQUIRED}
@@ -67,14 +65,20 @@ def _package(package: str) -> CheckResult:
     return found, None
 
 
-def _rendering(probe: Callable[[str], str | None]) -> CheckResult:
+def _rendering(probe: Callable[[str], str | None] | None) -> CheckResult:
     try:
-        backend = choose_backend(probe=probe)
+        from calql_vision.envs import rendering  # not without gymnasium
+    except ImportError as error:
+        return "none", f"the environments cannot be loaded ({error}); reinstall what is missing"
+    probe = probe or rendering.probe
+    try:
+        backend = rendering.choose_backend(probe=probe)
     except RuntimeError as error:
         return "none", str(error)
     renderer = probe(backend)
     if renderer is None:
-        return backend, f"MUJOCO_GL={backend} does not render here; unset it, or {REMEDY}"
+        remedy = f"unset it, or {rendering.REMEDY}"
+        return backend, f"MUJOCO_GL={backend} does not render here; {remedy}"
     return f"{backend}: {renderer}", None
 
 

@@ -9,7 +9,7 @@ from calql_vision.analysis.dip import EARLY, WINDOW
 from calql_vision.analysis.regret_decomposition import diagnosis_notes, regret_decompositions
 from calql_vision.analysis.seed_intervals import FEWEST, REFERENCE, seed_intervals
 from calql_vision.analysis.summary import summary_rows
-from calql_vision.analysis.tables import comparison_tables, tables
+from calql_vision.analysis.tables import method_tables, run_tables
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.figures.demonstrations import Demonstrations, read_demonstrations
 from calql_vision.figures.pages import Picture, films, page
@@ -76,7 +76,7 @@ def _content(config: ReportConfig, results: TaskRuns) -> dict[str, bytes]:
         versions=versions() | machine(),
     )
     content = {f"figures/{name}.png": picture.content for name, picture in pictures.items()}
-    found = tables(results, rows) | comparison_tables(seeds, parts)
+    found = run_tables(results, rows) | method_tables(seeds, parts)
     content |= {f"tables/{name}": table for name, table in found.items()}
     return content | {"index.html": html.encode()}
 
