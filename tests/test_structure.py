@@ -148,7 +148,7 @@ def test_the_wheel_works_without_the_checkout_and_leaves_other_packages_alone(tm
     names = build_wheel(tmp_path)
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"calql_vision"}
-    assert "calql_vision/configs/algo/cal_ql.yaml" in names
+    assert {"calql_vision/configs/algo/cal_ql.yaml", "calql_vision/py.typed"} <= set(names)
     where = python(tmp_path, "import calql_vision.datasets.returns as r; print(r.__file__)")
     assert Path(where.strip()) == tmp_path / "site/calql_vision/datasets/returns.py"
     page = python(tmp_path, "from calql_vision.cli import main; main()", "pretrain", "--help")
