@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from calql_vision.agents.agent import critic_metrics
 from calql_vision.agents.soft import SampledActions, SoftAgent, SoftConfig
+from calql_vision.configs import option
 from calql_vision.losses import temporal_difference_loss
 from calql_vision.networks import mlp
 from calql_vision.types import FeatureBatch, Metrics
@@ -20,15 +21,23 @@ class CalQLConfig(SoftConfig):
 
     name: str = "cal_ql"
     label: str = "cal_ql"
-    calibrated: bool = True  # false: CQL
-    fitted_reference: bool = False  # V(s) fitted to the returns as reference; false: the returns
-    penalty_weight: float = 1.0  # alpha in the paper; 0: SAC
-    importance_sampling: bool = True  # log-sum-exp over actions weighted by 1 / density
-    log_sum_exp_temperature: float = 1.0
-    clip_min: float | None = None  # of the gap between log-sum-exp and Q(data)
-    clip_max: float | None = None
-    lagrange: bool = False  # learn a factor of the penalty that holds the gap at ...
-    target_action_gap: float = 1.0
+    calibrated: bool = option(True, "returns-to-go bound the penalty from below; false: CQL")
+    fitted_reference: bool = option(
+        False, "V(s) fitted to the returns as reference; false: the returns"
+    )
+    penalty_weight: float = option(1.0, "weight of the penalty, alpha in the paper; 0: SAC")
+    importance_sampling: bool = option(True, "log-sum-exp over actions weighted by 1 / density")
+    log_sum_exp_temperature: float = option(1.0, "temperature of the log-sum-exp over actions")
+    clip_min: float | None = option(
+        None, "least gap between log-sum-exp and Q(data) that counts; null: any"
+    )
+    clip_max: float | None = option(None, "greatest gap that counts; null: any")
+    lagrange: bool = option(
+        False, "learn a factor of the penalty that holds the gap at target_action_gap"
+    )
+    target_action_gap: float = option(
+        1.0, "gap between log-sum-exp and Q(data) that `lagrange` aims at"
+    )
 
 
 @dataclass(frozen=True)

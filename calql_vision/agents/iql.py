@@ -7,6 +7,7 @@ from torch import Tensor
 
 from calql_vision.agents.agent import CriticAgent, critic_metrics
 from calql_vision.agents.config import CriticConfig
+from calql_vision.configs import option
 from calql_vision.losses import expectile_loss, regression_loss, temporal_difference_loss
 from calql_vision.networks import GaussianActor, mlp
 from calql_vision.types import FeatureBatch, Metrics
@@ -18,10 +19,12 @@ class IQLConfig(CriticConfig):
 
     name: str = "iql"
     label: str = "iql"
-    expectile: float = 0.7  # tau in the paper: 0.5 is the mean, 1 the best action in the data
-    inverse_temperature: float = 3.0  # beta in the paper: 0 is behaviour cloning
-    max_weight: float = 100.0  # of one transition in the actor's loss
-    averaged_encoder: bool = False  # the target is V(s'), which the paper does not average
+    expectile: float = option(
+        0.7, "tau in the paper: 0.5 is the mean, 1 the best action in the data"
+    )
+    inverse_temperature: float = option(3.0, "beta in the paper: 0 is behaviour cloning")
+    max_weight: float = option(100.0, "largest weight of one transition in the actor's loss")
+    averaged_encoder: bool = option(False, "the target is V(s'), which the paper does not average")
 
 
 class IQL(CriticAgent):

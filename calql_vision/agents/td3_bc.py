@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from calql_vision.agents.agent import CriticAgent, critic_metrics
 from calql_vision.agents.config import CriticConfig
+from calql_vision.configs import option
 from calql_vision.losses import temporal_difference_loss
 from calql_vision.networks import GaussianActor
 from calql_vision.types import FeatureBatch, Metrics
@@ -20,11 +21,11 @@ class TD3BCConfig(CriticConfig):
 
     name: str = "td3_bc"
     label: str = "td3_bc"
-    q_weight: float = 2.5  # alpha in the paper: 0 is behaviour cloning
-    policy_delay: int = 2  # updates of the critics per update of actor and targets
-    target_noise: float = 0.2  # std of the noise that smooths the target policy ...
-    target_noise_clip: float = 0.5  # ... and the most that it moves an action
-    exploration_noise: float = 0.1  # std of the noise on online actions
+    q_weight: float = option(2.5, "alpha in the paper: 0 is behaviour cloning")
+    policy_delay: int = option(2, "updates of the critics per update of actor and targets")
+    target_noise: float = option(0.2, "std of the noise that smooths the target policy")
+    target_noise_clip: float = option(0.5, "the most that this noise moves an action")
+    exploration_noise: float = option(0.1, "std of the noise on online actions")
 
 
 class TD3BC(CriticAgent):
