@@ -58,6 +58,9 @@ class PixelEncoder(nn.Module):
     a thousand convolutional features.
     """
 
+    proprio_mean: Tensor
+    proprio_std: Tensor
+
     def __init__(self, shape: ObservationShape, config: EncoderConfig):
         super().__init__()
         if config.name not in BACKBONES:
@@ -74,7 +77,7 @@ class PixelEncoder(nn.Module):
         self.norm = nn.LayerNorm(config.features)
         self.register_buffer("proprio_mean", torch.zeros(shape.proprio))
         self.register_buffer("proprio_std", torch.ones(shape.proprio))
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _flat_width(self) -> int:
         shape = self.shape

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from calql_vision.networks import EnsembleCritic
 from calql_vision.types import FeatureBatch
 
 CASES = sorted((Path(__file__).parent / "golden_methods").glob("*.npz"))
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+CLOSE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-5}
 OBSERVATION, ACTION = 6, 3
 
 
@@ -37,17 +38,16 @@ class Case:
                 for ours, golden in self.pairs("before", name):
                     ours.copy_(golden)
 
-    def build(self, name: str):
+    def build(self, name: str) -> Any:
         kind, config_type = AGENTS[name]
         fields = config_type.__dataclass_fields__
         options = {key: value for key, value in self.options.items() if key in fields}
         lr = self.options["lr"]
-        config = config_type(
-            hidden=[16, 16], layer_norm=False, actor_lr=lr, critic_lr=lr, **options
-        )
+        options |= {"hidden": [16, 16], "layer_norm": False, "actor_lr": lr, "critic_lr": lr}
+        config = config_type(**options)
         shape = ObservationShape(views=1, height=8, width=8, channels=3, proprio=1)
         encoder = EncoderConfig(features=OBSERVATION)
-        agent = kind(shape, ACTION, encoder, config, torch.device("cpu"), seed=0)
+        agent: Any = kind(shape, ACTION, encoder, config, torch.device("cpu"), seed=0)
         draws = [self.arrays[key] for key in ("noise/policy", "noise/next") if key in self.arrays]
         agent.randn = lambda *size: draws.pop(0)
         return agent
@@ -63,6 +63,7 @@ class Case:
             yield from critic_pairs(network, golden)
             return
         for number, layer in enumerate(linear_layers(network)):
+            assert layer.bias is not None
             yield layer.weight, golden(number, "kernel").T
             yield layer.bias, golden(number, "bias")
         if f"{when}/{name}/log_std" in self.arrays:
@@ -92,6 +93,7 @@ def critic_pairs(critic: EnsembleCritic, golden) -> Iterator[tuple[Tensor, Tenso
     first = golden(0, "kernel")
     yield critic.from_features.weight, first[:, :OBSERVATION]
     yield critic.from_actions.weight, first[:, OBSERVATION:]
+    assert critic.from_features.bias is not None
     yield critic.from_features.bias, golden(0, "bias")[:, None]
     for number, layer in enumerate([*critic.layers, critic.head], start=1):
         yield layer.weight, golden(number, "kernel")

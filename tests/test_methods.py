@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict, fields, replace
 from functools import cache
 from itertools import combinations
+from typing import Any
 
 import pytest
 import torch
@@ -38,7 +39,8 @@ register("pretrain", PretrainConfig)
 @cache
 def configured(name: str) -> AgentConfig:
     """The method as configs/algo says it is."""
-    return OmegaConf.to_object(composed("pretrain", [f"algo={name}"])).algo
+    config: Any = OmegaConf.to_object(composed("pretrain", [f"algo={name}"]))
+    return config.algo
 
 
 def small(name: str, **options) -> AgentConfig:

@@ -35,7 +35,8 @@ def test_every_import_is_declared(folders, extras):
     declared = {canonical(re.match(r"[\w.-]+", line)[0]) for line in requirements}
     installed = packages_distributions()
     for path in (path for folder in folders for path in ROOT.glob(f"{folder}/*.py")):
-        for name in imported(path) - sys.stdlib_module_names - {"calql_vision"}:
+        neighbours = {other.stem for other in path.parent.glob("*.py")}
+        for name in imported(path) - sys.stdlib_module_names - neighbours - {"calql_vision"}:
             providers = {canonical(provider) for provider in installed.get(name, [name])}
             assert providers & declared, f"{path.relative_to(ROOT)} imports {name}, not declared"
 
@@ -50,6 +51,6 @@ def imported(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level:
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.partition(".")[0])
     return names

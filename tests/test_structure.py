@@ -159,7 +159,8 @@ def build_wheel(folder: Path) -> list[str]:
         shutil.copytree(ROOT / part, copy / part, ignore=ignore)
     for part in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / part, copy / part)
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, copy]
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation"]
+    command += ["--outdir", str(folder), str(copy)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     (wheel,) = folder.glob("*.whl")

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -61,7 +62,7 @@ class CalQL(SoftAgent):
 
     config: CalQLConfig
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         if self.config.fitted_reference:
             self.reference = mlp(self.encoder_config.features, self.config.hidden, 1)
@@ -83,15 +84,23 @@ class CalQL(SoftAgent):
         size = (len(batch.action), self.config.n_actions, self.action_dim)
         random = torch.rand(size, generator=self.generator, device=self.device) * 2 - 1
         with torch.no_grad():
-            current = self.actor(batch.actor_features).sample(self.randn(*size))
+            current, current_log_prob = self.actor(batch.actor_features).sample(self.randn(*size))
             following = self.actor(batch.next_actor_features).sample(self.randn(*size))
-        return ConservativeActions(*vars(sampled).values(), random, *current, *following)
+        return ConservativeActions(
+            **vars(sampled),
+            random=random,
+            current=current,
+            current_log_prob=current_log_prob,
+            next=following[0],
+            next_log_prob=following[1],
+        )
 
     def critic_losses(
-        self, batch: FeatureBatch, samples: ConservativeActions
+        self, batch: FeatureBatch, samples: SampledActions
     ) -> tuple[dict[str, Tensor], Metrics]:
         if not self.conservative:
             return super().critic_losses(batch, samples)
+        assert isinstance(samples, ConservativeActions)
         q_data, q_random, q_current, q_next = self._evaluate(batch, samples)
         floor, reference_loss = self.reference_value(batch)
         td_loss = temporal_difference_loss(q_data, self.td_target(batch, samples))

@@ -1,7 +1,7 @@
 """What a method's configuration holds besides its own options."""
 
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -94,7 +94,7 @@ def with_options(config: Config, options: dict[str, Any]) -> Config:
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"algo={config.label}, {error.full_key}: {reason}") from error
-    return OmegaConf.to_object(merged)
+    return cast(Config, OmegaConf.to_object(merged))
 
 
 def online_config(config: Config) -> Config:

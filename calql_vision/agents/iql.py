@@ -1,6 +1,7 @@
 """IQL (Kostrikov et al., ICLR 2022, arXiv 2110.06169): no action outside the data is evaluated."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,7 +33,7 @@ class IQL(CriticAgent):
 
     config: IQLConfig
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.value = mlp(self.encoder_config.features, self.config.hidden, 1).to(self.device)
         self.add_optimizer("value", self.value.parameters(), self.config.critic_lr)

@@ -56,7 +56,7 @@ def check_keys(stage: str, words: list[str]) -> None:
         raise ValueError(str(error).splitlines()[0]) from error
     groups = {"task", "algo", "encoder", "scale"}
     chosen = [
-        o.input_line for o in parsed if o.key_or_group in groups and not o.is_sweep_override()
+        str(o.input_line) for o in parsed if o.key_or_group in groups and not o.is_sweep_override()
     ]
     try:
         valid = _keys(composed(stage, chosen))
@@ -75,13 +75,11 @@ def check_keys(stage: str, words: list[str]) -> None:
 def _keys(config: DictConfig, prefix: str = "") -> set[str]:
     """Dotted names of everything that can be set."""
     found: set[str] = set()
-    for key in config:
-        name = f"{prefix}{key}"
-        found.add(name)
-        if not OmegaConf.is_missing(config, key) and isinstance(config._get_node(key), DictConfig):
-            if config._get_node(key)._is_none():
-                continue
-            found |= _keys(config[key], f"{name}.")
+    for key in map(str, config):
+        found.add(prefix + key)
+        value = None if OmegaConf.is_missing(config, key) else config[key]
+        if isinstance(value, DictConfig):
+            found |= _keys(value, f"{prefix}{key}.")
     return found
 
 

@@ -129,7 +129,7 @@ class RunConfig:
     @classmethod
     def load(cls, path: Path) -> "RunConfig":
         """Raises ValueError, or yaml's YAMLError, for what is no such file."""
-        content = OmegaConf.to_container(OmegaConf.load(path))
+        content: Any = OmegaConf.to_container(OmegaConf.load(path))
         if not isinstance(content, dict):
             raise ValueError("it holds no keys")
         return cls.from_dict(content)

@@ -1,5 +1,6 @@
 """How good a checkpoint is, on fresh episodes, with an interval and a video."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def _evaluate(
     count = config.episodes or config.scale.evaluation_episodes
     shown: list[Episode] = []
 
-    def episodes():
+    def episodes() -> Iterator[Episode]:
         for number in tqdm(range(count), desc="evaluate", unit="episode"):
             film = number < config.videos
             seed = episode_seed("evaluate", 0, number)
