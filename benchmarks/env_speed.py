@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def plain_robosuite(task: str) -> tuple[float, float]:
     return found
 
 
-def our_robosuite(task: str, **arguments) -> tuple[float, float]:
+def our_robosuite(task: str, **arguments: Any) -> tuple[float, float]:
     """The same of ours."""
     env = make_env(f"robosuite/{task}", image_size=84, **arguments)
     found = steps_per_second(env, ROBOSUITE_STEPS), seconds_per_reset(env.reset)

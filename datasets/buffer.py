@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -196,7 +197,7 @@ class MixedBuffer:
 
 
 def _concatenate(first: PixelBatch, second: PixelBatch) -> PixelBatch:
-    def join(one, other):
+    def join(one: Any, other: Any) -> Any:
         if isinstance(one, Observation):
             return Observation(
                 torch.cat([one.images, other.images]), torch.cat([one.proprio, other.proprio])

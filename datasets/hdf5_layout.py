@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,7 @@ def _text(name: bytes | str) -> str:
     return name.decode() if isinstance(name, bytes) else name
 
 
-def listing(names) -> str:
+def listing(names: Iterable[str]) -> str:
     """The valid choices, for an error's sentence."""
     return ", ".join(sorted(names)) or "none"
 

@@ -107,7 +107,7 @@ def _image_size(
 ) -> tuple[int, int]:
     """The size asked for, or else the one that every image of the file has."""
     if wanted is not None:
-        return (wanted, wanted) if isinstance(wanted, int) else tuple(wanted)
+        return (wanted, wanted) if isinstance(wanted, int) else (wanted[0], wanted[1])
     size = demos[0]["obs"][cameras[0]].shape[1:3]
     for demo in demos:
         for key in cameras:

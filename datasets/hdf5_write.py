@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import h5py
 import numpy as np
@@ -47,7 +47,7 @@ class EpisodeWriter:
     ):
         check_storage(compression, done_mode)
         self._path, self._spec, self._versions = Path(path), spec, versions
-        self._storage = {"compression": compression, "next_obs": next_obs}
+        self._compression, self._next_obs = compression, next_obs
         self._done_mode, self._command = done_mode, command
         self._lengths: list[int] = []
 
@@ -62,7 +62,7 @@ class EpisodeWriter:
             self._exits = stack.pop_all()
         return self
 
-    def __exit__(self, *error) -> bool | None:
+    def __exit__(self, *error: Any) -> bool | None:
         return self._exits.__exit__(*error)
 
     def append(self, episode: Episode) -> None:
@@ -76,7 +76,14 @@ class EpisodeWriter:
         if episode.model is not None:
             demo.attrs["model_file"] = episode.model
         write_dones(demo, self._done_mode)
-        write_observations(demo, self._spec, episode.images, episode.proprio, **self._storage)
+        write_observations(
+            demo,
+            self._spec,
+            episode.images,
+            episode.proprio,
+            compression=self._compression,
+            next_obs=self._next_obs,
+        )
         self._lengths.append(len(episode))
 
     def _check(self, episode: Episode) -> None:
@@ -87,7 +94,7 @@ class EpisodeWriter:
                 "layout success is a reward > 0; give rewards that are 1 at success, else <= 0"
             )
 
-    def _finish(self, kind, error, traceback) -> None:
+    def _finish(self, kind: type[BaseException] | None, *error: Any) -> None:
         if kind is not None:
             return
         if not self._lengths:

@@ -4,14 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from calql_vision.configs import option
+
 
 @dataclass
 class RewardConfig:
     """How raw rewards become the agent's: scale x reward + bias."""
 
-    scale: float = 1.0
-    bias: float = -1.0
-    sparse: bool = True  # a step that reaches nothing earns 0 before scaling
+    scale: float = option(1.0, "the agent's reward is scale x raw reward + bias")
+    bias: float = option(-1.0, "added to every scaled reward")
+    sparse: bool = option(True, "a step that reaches nothing earns 0 before scaling")
 
     def apply(self, rewards: np.ndarray) -> np.ndarray:
         return (self.scale * rewards + self.bias).astype(np.float32)

@@ -1,11 +1,12 @@
 """All cameras and proprioception in, one feature vector out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from calql_vision.configs import option
 from calql_vision.encoders.augment import color_jitter, random_shift
 from calql_vision.encoders.cnn import cnn
 from calql_vision.encoders.impala import impala
@@ -18,14 +19,14 @@ from calql_vision.types import Observation
 class EncoderConfig:
     """What the pixels go through before critic and actor see them."""
 
-    name: str = "cnn"  # a key of BACKBONES
-    features: int = 64  # D, length of the bottleneck
-    channels: list[int] = field(default_factory=lambda: [16, 32, 32])  # cnn, impala
-    weights: str | None = None  # resnet18: local file with torchvision's state_dict
-    separate_views: bool = False  # a backbone per camera instead of one over all channels
-    frame_stack: int = 1  # observations that the policy sees at once
-    random_shift: int = 4  # pixels, 0 to switch off
-    color_jitter: float = 0.0  # strength, 0 to switch off
+    name: str = option("cnn", "the backbone")
+    features: int = option(64, "D, length of the bottleneck")
+    channels: list[int] = option([16, 32, 32], "cnn, impala: channels of the layers")
+    weights: str | None = option(None, "resnet18: local file with torchvision's state_dict")
+    separate_views: bool = option(False, "a backbone per camera instead of one over all channels")
+    frame_stack: int = option(1, "observations that the policy sees at once")
+    random_shift: int = option(4, "augmentation: the most that images shift, pixels; 0: none")
+    color_jitter: float = option(0.0, "augmentation: strength of changes of colour; 0: none")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,9 @@ class PixelEncoder(nn.Module):
     a thousand convolutional features.
     """
 
+    proprio_mean: Tensor
+    proprio_std: Tensor
+
     def __init__(self, shape: ObservationShape, config: EncoderConfig):
         super().__init__()
         if config.name not in BACKBONES:
@@ -73,7 +77,7 @@ class PixelEncoder(nn.Module):
         self.norm = nn.LayerNorm(config.features)
         self.register_buffer("proprio_mean", torch.zeros(shape.proprio))
         self.register_buffer("proprio_std", torch.ones(shape.proprio))
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _flat_width(self) -> int:
         shape = self.shape

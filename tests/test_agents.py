@@ -180,7 +180,9 @@ def test_each_image_is_encoded_once_per_update(name):
     assert Counter(seen) == once
 
 
-@pytest.mark.parametrize("name", [n for n in WITH_CRITICS if AGENTS[n][1]().averaged_encoder])
+@pytest.mark.parametrize(
+    "name", [n for n in WITH_CRITICS if vars(AGENTS[n][1]())["averaged_encoder"]]
+)
 def test_only_the_average_of_the_encoder_reaches_the_target(name):
     for averaged in (True, False):
         config = small(name, tau=0.0, averaged_encoder=averaged)

@@ -3,11 +3,16 @@
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
+from importlib import import_module
 
 import pytest
+from omegaconf import OmegaConf
 
+from calql_vision.agents import AGENTS, AgentConfig
 from calql_vision.cli import STAGES
-from calql_vision.cli.configuration import composed, field_comments, offer_tasks, register
+from calql_vision.cli.configuration import composed, offer_tasks, register, rows
+from calql_vision.configs import option
 from calql_vision.stages.finetune import FinetuneConfig
 
 
@@ -36,10 +41,39 @@ def test_help_of_a_stage_explains_its_keys(stage, tmp_path):
     assert "usage: calql-vision" in run.stdout
 
 
-def test_the_meaning_of_a_key_is_the_comment_beside_it():
-    comments = field_comments(FinetuneConfig)
-    assert "pretrain stage" in comments["checkpoint"]
-    assert "0..999" in comments["seed"], "base classes count too"
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_key_of_a_stage_has_a_meaning(stage):
+    register(stage, getattr(import_module(STAGES[stage].module), STAGES[stage].config))
+    for key, _, meaning in rows(OmegaConf.to_object(composed(stage, []))):
+        assert meaning, key
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_every_option_of_a_method_has_a_meaning(name):
+    for key, _, meaning in rows(AGENTS[name][1]()):
+        assert meaning, key
+
+
+def test_a_meaning_over_several_lines_is_shown_whole():
+    @dataclass
+    class Wide:
+        width: int = option(
+            1,
+            "how far it reaches from one side "
+            "to the other",
+        )  # fmt: skip
+
+    @dataclass
+    class Wider(Wide):
+        width: int = 2
+
+    assert rows(Wider()) == [("width", "2", "how far it reaches from one side to the other")]
+
+
+def test_configurations_share_no_default():
+    one, other = AgentConfig(), AgentConfig()
+    one.hidden.append(1)
+    assert one.hidden != other.hidden
 
 
 @pytest.mark.parametrize(

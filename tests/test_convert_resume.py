@@ -9,9 +9,10 @@ import h5py
 import numpy as np
 import pytest
 
+from calql_vision.engine import replay
 from calql_vision.envs import make_env
 from calql_vision.runs.config import TaskConfig
-from calql_vision.stages import collect, convert, replay
+from calql_vision.stages import collect, convert
 from calql_vision.stages.collect import CollectConfig
 from calql_vision.stages.convert import ConvertConfig
 

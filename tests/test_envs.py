@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from calql_vision.envs.tabletop import TASKS
 from calql_vision.types import EnvSpec
 
 #: name -> arguments that keep a test short
-ROWS = {f"tabletop/{task}": {} for task in TASKS} | {
+ROWS: dict[str, dict[str, Any]] = {f"tabletop/{task}": {} for task in TASKS} | {
     "robosuite/Lift": {"image_size": 24, "cameras": ["robot0_eye_in_hand"], "horizon": 45}
 }
 LISTED = {f"tabletop/{task}" for task in TASKS} | {f"robosuite/{task}" for task in ROBOSUITE_TASKS}

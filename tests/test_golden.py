@@ -8,6 +8,7 @@ loss alone. `golden_draws/` holds the draws behind the gradients of the others; 
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from calql_vision.types import FeatureBatch
 GOLDEN = Path(os.environ.get("CALQL_GOLDEN_DIR", Path(__file__).parent / "golden"))
 DRAWS = Path(__file__).parent / "golden_draws"
 CASES = sorted(GOLDEN.glob("*.npz"))
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+CLOSE: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-5}
 
 
 class Case:

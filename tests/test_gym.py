@@ -1,6 +1,7 @@
 """Laws of every Gymnasium environment behind `gym/<id>`."""
 
 import warnings
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -16,7 +17,7 @@ from calql_vision.types import EnvSpec
 
 KITCHEN = ["microwave", "kettle"]
 #: name in the tests -> (id, arguments): the listed ids, and one for each other way of doing it.
-CASES = {task: (task, {}) for task in TESTED} | {
+CASES: dict[str, tuple[str, dict[str, Any]]] = {task: (task, {}) for task in TESTED} | {
     "FrankaKitchen-v1": ("FrankaKitchen-v1", {"tasks_to_complete": KITCHEN}),
     "replayed": ("HandReach-v3", {}),
     "rewarded": ("Hopper-v5", {"reward_threshold": 2.0, "healthy_z_range": [1.2, 9.0]}),
@@ -49,7 +50,7 @@ class Toy(gymnasium.Env):
         return picture
 
 
-gymnasium.register("Toy-v0", Toy, max_episode_steps=9)
+gymnasium.register("Toy-v0", Toy, max_episode_steps=9)  # type: ignore[arg-type]
 
 
 def make(case, **kwargs):

@@ -5,6 +5,7 @@ import shlex
 import sys
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def evaluation(successes: int, episodes: int) -> dict:
 def write_stage(root, stage: str, words: list[str], rows: dict[int, dict]):
     """The folder that a training stage with these words on its command line leaves."""
     register(stage, CONFIGS[stage])
-    config = OmegaConf.to_object(composed(stage, words))
+    config: Any = OmegaConf.to_object(composed(stage, words))
     folder = root / TASK / config.algo.label / f"seed{config.seed}" / stage
     with typed(stage, words):
         prepare_folder(replace(config, output=str(folder)), stage)

@@ -66,13 +66,14 @@ def write_run(root: Path, label: str, seed: int, online: list[int], final: list[
 
 def write_diagnosis(folder: Path, q_best: float) -> None:
     """Two start states and one state of a demonstration, before and after fine-tuning."""
-    pairs = Pairs(*np.array([[-5.0, -4.0], [-4.0, -9.0], [-4.0, -4.0]]), np.array([True, True]))
+    q, q_policy, returns = np.array([[-5.0, -4.0], [-4.0, -9.0], [-4.0, -4.0]])
+    pairs = Pairs(q, q_policy, returns, np.array([True, True]))
     start = StartValues(*np.array([[-2.0, -4.0], [-8.0, -6.0], [q_best] * 2, [-9.0, -9.0]]))
     found = CheckpointDiagnosis(start, pairs, pairs)
     with typed("diagnose", ["episodes=2", "samples=7"]):
         launch = Launch.now("diagnose")
-    found = {"pretrain": found, "finetune": found}
-    Diagnosis(MEASUREMENT, checkpoints=found, launch=launch).save(folder / "diagnose")
+    both = {"pretrain": found, "finetune": found}
+    Diagnosis(MEASUREMENT, checkpoints=both, launch=launch).save(folder / "diagnose")
 
 
 @pytest.fixture(scope="module")

@@ -20,11 +20,11 @@ from calql_vision.stages.pretrain import PretrainConfig
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-FOLDERS = {"calql_vision.encoders": "encoders", "calql_vision.datasets": "datasets"}
+FOLDERS = {f"calql_vision.{folder}": folder for folder in ("encoders", "datasets", "configs")}
 
 #: What each floor is made of, lowest first; imports go down or stay on the floor.
 FLOORS = [
-    {"types", "__init__"},
+    {"types", "configs", "__init__"},
     {"networks", "losses", "encoders", "datasets"},
     {"agents", "envs", "formats"},
     {"runs"},
@@ -54,11 +54,7 @@ MOST = 12  # entries at the top, besides `__init__` and `__main__`
 def modules() -> dict[str, Path]:
     """Dotted name below calql_vision, of every source file."""
     found = {}
-    for folder, prefix in (
-        ("calql_vision", ""),
-        ("encoders", "encoders."),
-        ("datasets", "datasets."),
-    ):
+    for folder, prefix in {"calql_vision": "", **{f: f"{f}." for f in FOLDERS.values()}}.items():
         for path in (ROOT / folder).rglob("*.py"):
             parts = path.relative_to(ROOT / folder).with_suffix("").parts
             name = ".".join(part for part in parts if part != "__init__")
@@ -124,7 +120,7 @@ def test_every_stage_has_a_room_and_a_word():
 
 def test_the_package_list_is_the_tree():
     stated = set(PROJECT["tool"]["setuptools"]["packages"])
-    tops = {"calql_vision": "calql_vision", **FOLDERS, "calql_vision.configs": "configs"}
+    tops = {"calql_vision": "calql_vision", **FOLDERS}
     found = set()
     for package, folder in tops.items():
         for path in (ROOT / folder).rglob("__init__.py"):
@@ -148,7 +144,7 @@ def test_the_wheel_works_without_the_checkout_and_leaves_other_packages_alone(tm
     names = build_wheel(tmp_path)
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"calql_vision"}
-    assert "calql_vision/configs/algo/cal_ql.yaml" in names
+    assert {"calql_vision/configs/algo/cal_ql.yaml", "calql_vision/py.typed"} <= set(names)
     where = python(tmp_path, "import calql_vision.datasets.returns as r; print(r.__file__)")
     assert Path(where.strip()) == tmp_path / "site/calql_vision/datasets/returns.py"
     page = python(tmp_path, "from calql_vision.cli import main; main()", "pretrain", "--help")
@@ -159,11 +155,12 @@ def build_wheel(folder: Path) -> list[str]:
     """Build from a copy, which leaves no traces in the checkout; unpacked into folder/site."""
     copy = folder / "source"
     ignore = shutil.ignore_patterns("__pycache__")
-    for part in ("calql_vision", "encoders", "datasets", "configs"):
+    for part in ("calql_vision", *FOLDERS.values()):
         shutil.copytree(ROOT / part, copy / part, ignore=ignore)
     for part in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / part, copy / part)
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, copy]
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation"]
+    command += ["--outdir", str(folder), str(copy)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     (wheel,) = folder.glob("*.whl")

@@ -22,6 +22,8 @@ class Agent(nn.Module, ABC):
     step, as in the official code; then all optimizers step and the targets follow.
     """
 
+    actor: nn.Module  # features -> distribution
+
     def __init__(
         self,
         shape: ObservationShape,
@@ -50,7 +52,9 @@ class Agent(nn.Module, ABC):
 
     def targets(self) -> list[tuple[nn.Module, nn.Module]]:
         """Pairs (target, online) of networks; the first follows the second."""
-        pairs = [] if self.target_encoder is None else [(self.target_encoder, self.encoder)]
+        pairs: list[tuple[nn.Module, nn.Module]] = []
+        if self.target_encoder is not None:
+            pairs.append((self.target_encoder, self.encoder))
         if self.averaged_actor is not None:
             pairs += zip(self.averaged_actor, (self.acting_encoder, self.actor), strict=True)
         return pairs
@@ -174,7 +178,7 @@ class CriticAgent(Agent):
 
     config: CriticConfig
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         config, width = self.config, self.encoder_config.features
         self.critic = EnsembleCritic(

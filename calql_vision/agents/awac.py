@@ -7,6 +7,7 @@ from torch import Tensor
 
 from calql_vision.agents.agent import CriticAgent, critic_metrics
 from calql_vision.agents.config import CriticConfig
+from calql_vision.configs import option
 from calql_vision.losses import regression_loss, temporal_difference_loss
 from calql_vision.networks import GaussianActor
 from calql_vision.types import FeatureBatch, Metrics
@@ -18,7 +19,9 @@ class AWACConfig(CriticConfig):
 
     name: str = "awac"
     label: str = "awac"
-    temperature: float = 1.0  # lambda in the paper: the larger, the nearer to behaviour cloning
+    temperature: float = option(
+        1.0, "lambda in the paper: the larger, the nearer to behaviour cloning"
+    )
 
 
 class AWAC(CriticAgent):

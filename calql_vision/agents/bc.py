@@ -1,6 +1,7 @@
 """Behaviour cloning: the actor maximises the likelihood of the demonstrations."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,7 +27,7 @@ class BC(Agent):
 
     config: BCConfig
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.actor = GaussianActor(
             self.encoder_config.features, self.action_dim, self.config.hidden

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from calql_vision.agents.agent import critic_metrics
 from calql_vision.agents.soft import SampledActions, SoftAgent, SoftConfig
+from calql_vision.configs import option
 from calql_vision.losses import temporal_difference_loss
 from calql_vision.networks import mlp
 from calql_vision.types import FeatureBatch, Metrics
@@ -20,15 +22,23 @@ class CalQLConfig(SoftConfig):
 
     name: str = "cal_ql"
     label: str = "cal_ql"
-    calibrated: bool = True  # false: CQL
-    fitted_reference: bool = False  # V(s) fitted to the returns as reference; false: the returns
-    penalty_weight: float = 1.0  # alpha in the paper; 0: SAC
-    importance_sampling: bool = True  # log-sum-exp over actions weighted by 1 / density
-    log_sum_exp_temperature: float = 1.0
-    clip_min: float | None = None  # of the gap between log-sum-exp and Q(data)
-    clip_max: float | None = None
-    lagrange: bool = False  # learn a factor of the penalty that holds the gap at ...
-    target_action_gap: float = 1.0
+    calibrated: bool = option(True, "returns-to-go bound the penalty from below; false: CQL")
+    fitted_reference: bool = option(
+        False, "V(s) fitted to the returns as reference; false: the returns"
+    )
+    penalty_weight: float = option(1.0, "weight of the penalty, alpha in the paper; 0: SAC")
+    importance_sampling: bool = option(True, "log-sum-exp over actions weighted by 1 / density")
+    log_sum_exp_temperature: float = option(1.0, "temperature of the log-sum-exp over actions")
+    clip_min: float | None = option(
+        None, "least gap between log-sum-exp and Q(data) that counts; null: any"
+    )
+    clip_max: float | None = option(None, "greatest gap that counts; null: any")
+    lagrange: bool = option(
+        False, "learn a factor of the penalty that holds the gap at target_action_gap"
+    )
+    target_action_gap: float = option(
+        1.0, "gap between log-sum-exp and Q(data) that `lagrange` aims at"
+    )
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,7 @@ class CalQL(SoftAgent):
 
     config: CalQLConfig
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         if self.config.fitted_reference:
             self.reference = mlp(self.encoder_config.features, self.config.hidden, 1)
@@ -74,15 +84,23 @@ class CalQL(SoftAgent):
         size = (len(batch.action), self.config.n_actions, self.action_dim)
         random = torch.rand(size, generator=self.generator, device=self.device) * 2 - 1
         with torch.no_grad():
-            current = self.actor(batch.actor_features).sample(self.randn(*size))
+            current, current_log_prob = self.actor(batch.actor_features).sample(self.randn(*size))
             following = self.actor(batch.next_actor_features).sample(self.randn(*size))
-        return ConservativeActions(*vars(sampled).values(), random, *current, *following)
+        return ConservativeActions(
+            **vars(sampled),
+            random=random,
+            current=current,
+            current_log_prob=current_log_prob,
+            next=following[0],
+            next_log_prob=following[1],
+        )
 
     def critic_losses(
-        self, batch: FeatureBatch, samples: ConservativeActions
+        self, batch: FeatureBatch, samples: SampledActions
     ) -> tuple[dict[str, Tensor], Metrics]:
         if not self.conservative:
             return super().critic_losses(batch, samples)
+        assert isinstance(samples, ConservativeActions)
         q_data, q_random, q_current, q_next = self._evaluate(batch, samples)
         floor, reference_loss = self.reference_value(batch)
         td_loss = temporal_difference_loss(q_data, self.td_target(batch, samples))

@@ -1,23 +1,34 @@
 """What a method's configuration holds besides its own options."""
 
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+from calql_vision.configs import option
 
 
 @dataclass
 class OnlineConfig:
     """How a method goes online; fine-tuning alone reads it."""
 
-    pretrained: bool = True  # false: fine-tuning starts from a fresh agent, without a checkpoint
-    online_fraction: float | None = 0.5  # of each batch; 1: no demonstrations; null: by size
-    updates_per_step: float = 1.0  # gradient steps per environment step (UTD)
-    random_steps: int = 0  # environment steps of uniformly random actions at the start
-    warmup_steps: int = 0  # then so many by the policy as it is; no update during either
-    reference_steps: int | None = None  # n-step returns as online reference; null: Monte-Carlo
-    options: dict[str, Any] = field(default_factory=dict)  # of the algorithm, that change online
+    pretrained: bool = option(
+        True, "false: fine-tuning starts from a fresh agent, without a checkpoint"
+    )
+    online_fraction: float | None = option(
+        0.5, "share of online transitions in each batch; 1: no demonstrations; null: by buffer size"
+    )
+    updates_per_step: float = option(1.0, "gradient steps per environment step (UTD)")
+    random_steps: int = option(0, "environment steps of uniformly random actions at the start")
+    warmup_steps: int = option(
+        0,
+        "environment steps by the policy as it is, after the random ones; no update during either",
+    )
+    reference_steps: int | None = option(
+        None, "n-step returns as online reference; null: Monte-Carlo"
+    )
+    options: dict[str, Any] = option({}, "options of the algorithm that have another value online")
 
     def __post_init__(self) -> None:
         """ValueError for what no run could do."""
@@ -35,15 +46,17 @@ class OnlineConfig:
 class AgentConfig:
     """What every algorithm needs."""
 
-    name: str = MISSING  # a key of AGENTS
-    label: str = MISSING  # of its runs: the folder, and the curve in the report
-    actor_lr: float = 3e-4
-    critic_lr: float = 3e-4  # the encoder's too
-    hidden: list[int] = field(default_factory=lambda: [128, 128])
-    batch_size: int = 64
-    tau: float = 0.005  # share of the online weights in each target update
-    own_actor_encoder: bool = False  # the actor's loss trains an encoder of its own
-    averaged_actor: bool = False  # acts by a moving average of the actor's weights
+    name: str = option(MISSING, "the algorithm")
+    label: str = option(
+        MISSING, "what its runs are called: their folder, and the curve in the report"
+    )
+    actor_lr: float = option(3e-4, "learning rate of the actor, and of SAC's temperature")
+    critic_lr: float = option(3e-4, "learning rate of the critics and of the encoder")
+    hidden: list[int] = option([128, 128], "widths of the hidden layers of actor and critics")
+    batch_size: int = option(64, "transitions per gradient step")
+    tau: float = option(0.005, "share of the online weights in each target update")
+    own_actor_encoder: bool = option(False, "the actor's loss trains an encoder of its own")
+    averaged_actor: bool = option(False, "act by a moving average of the actor's weights")
     online: OnlineConfig = field(default_factory=OnlineConfig)
 
     def value_travel(self, length: float) -> float:
@@ -58,9 +71,11 @@ class AgentConfig:
 class CriticConfig(AgentConfig):
     """What every algorithm with Q-functions needs."""
 
-    critics: int = 2  # E
-    layer_norm: bool = True  # in the critics; the official Cal-QL code has none
-    averaged_encoder: bool = True  # the target sees s' through a moving average of the encoder
+    critics: int = option(2, "E, number of Q-functions")
+    layer_norm: bool = option(True, "LayerNorm in the critics; the official Cal-QL code has none")
+    averaged_encoder: bool = option(
+        True, "the target sees s' through a moving average of the encoder"
+    )
 
     def value_travel(self, length: float) -> float:
         return length / self.tau
@@ -79,7 +94,7 @@ def with_options(config: Config, options: dict[str, Any]) -> Config:
     except OmegaConfBaseException as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"algo={config.label}, {error.full_key}: {reason}") from error
-    return OmegaConf.to_object(merged)
+    return cast(Config, OmegaConf.to_object(merged))
 
 
 def online_config(config: Config) -> Config:

@@ -1,12 +1,14 @@
 """IQL (Kostrikov et al., ICLR 2022, arXiv 2110.06169): no action outside the data is evaluated."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from calql_vision.agents.agent import CriticAgent, critic_metrics
 from calql_vision.agents.config import CriticConfig
+from calql_vision.configs import option
 from calql_vision.losses import expectile_loss, regression_loss, temporal_difference_loss
 from calql_vision.networks import GaussianActor, mlp
 from calql_vision.types import FeatureBatch, Metrics
@@ -18,10 +20,12 @@ class IQLConfig(CriticConfig):
 
     name: str = "iql"
     label: str = "iql"
-    expectile: float = 0.7  # tau in the paper: 0.5 is the mean, 1 the best action in the data
-    inverse_temperature: float = 3.0  # beta in the paper: 0 is behaviour cloning
-    max_weight: float = 100.0  # of one transition in the actor's loss
-    averaged_encoder: bool = False  # the target is V(s'), which the paper does not average
+    expectile: float = option(
+        0.7, "tau in the paper: 0.5 is the mean, 1 the best action in the data"
+    )
+    inverse_temperature: float = option(3.0, "beta in the paper: 0 is behaviour cloning")
+    max_weight: float = option(100.0, "largest weight of one transition in the actor's loss")
+    averaged_encoder: bool = option(False, "the target is V(s'), which the paper does not average")
 
 
 class IQL(CriticAgent):
@@ -29,7 +33,7 @@ class IQL(CriticAgent):
 
     config: IQLConfig
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.value = mlp(self.encoder_config.features, self.config.hidden, 1).to(self.device)
         self.add_optimizer("value", self.value.parameters(), self.config.critic_lr)

@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from calql_vision.agents.agent import CriticAgent, critic_metrics
 from calql_vision.agents.config import CriticConfig
+from calql_vision.configs import option
 from calql_vision.losses import actor_loss, temperature_loss, temporal_difference_loss
 from calql_vision.networks import TanhGaussian, TanhGaussianActor
 from calql_vision.types import FeatureBatch, Metrics, Observation
@@ -19,18 +21,35 @@ class SoftConfig(CriticConfig):
 
     name: str = "sac"
     label: str = "sac"
-    n_actions: int = 4  # N, sampled per state; the official code takes 10, at twice the time
-    max_target_backup: bool = True  # the best of N next actions in the target
-    backup_entropy: bool = False  # subtract temperature x log-probability in the target
-    target_critics: int | None = None  # random critics whose least the target trusts; null: all
-    mean_critic: bool = False  # the actor climbs the mean of the critics; false: the least
-    bounded_target: bool = False  # no target of a successful episode below the return obtained
-    automatic_temperature: bool = True
-    initial_temperature: float = 0.1  # the official 1 spends the first thousands of updates falling
-    target_entropy: float | None = None  # null: minus the number of action dimensions
-    bc_updates: int = 0  # first updates in which the actor clones behaviour instead
-    q_weight: float = 1.0  # of Q and entropy in the actor's loss; 0: the actor clones alone
-    cloning_weight: float = 0.0  # of the likelihood of successful episodes in the actor's loss
+    n_actions: int = option(
+        4, "N, actions sampled per state; the official code takes 10, at twice the time"
+    )
+    max_target_backup: bool = option(True, "the best of N next actions enters the target")
+    backup_entropy: bool = option(False, "the target subtracts temperature x log-probability")
+    target_critics: int | None = option(
+        None, "critics drawn at random for every update, whose least the target trusts; null: all"
+    )
+    mean_critic: bool = option(False, "the actor climbs the mean of the critics; false: the least")
+    bounded_target: bool = option(
+        False, "no target of a successful episode below the return obtained"
+    )
+    automatic_temperature: bool = option(
+        True, "learn the temperature, so that the entropy meets its target"
+    )
+    initial_temperature: float = option(
+        0.1,
+        "temperature at the start; the official 1 spends the first thousands of updates falling",
+    )
+    target_entropy: float | None = option(
+        None, "entropy that the temperature aims at; null: minus the number of action dimensions"
+    )
+    bc_updates: int = option(0, "first updates in which the actor clones behaviour instead")
+    q_weight: float = option(
+        1.0, "weight of Q and entropy in the actor's loss; 0: the actor clones alone"
+    )
+    cloning_weight: float = option(
+        0.0, "weight of the likelihood of successful episodes in the actor's loss"
+    )
 
     def value_travel(self, length: float) -> float:
         return 0.0 if self.bounded_target else super().value_travel(length)
@@ -51,7 +70,7 @@ class SoftAgent(CriticAgent):
 
     config: SoftConfig
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         config = self.config
         self.target_entropy = (

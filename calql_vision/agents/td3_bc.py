@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from calql_vision.agents.agent import CriticAgent, critic_metrics
 from calql_vision.agents.config import CriticConfig
+from calql_vision.configs import option
 from calql_vision.losses import temporal_difference_loss
 from calql_vision.networks import GaussianActor
 from calql_vision.types import FeatureBatch, Metrics
@@ -20,11 +22,11 @@ class TD3BCConfig(CriticConfig):
 
     name: str = "td3_bc"
     label: str = "td3_bc"
-    q_weight: float = 2.5  # alpha in the paper: 0 is behaviour cloning
-    policy_delay: int = 2  # updates of the critics per update of actor and targets
-    target_noise: float = 0.2  # std of the noise that smooths the target policy ...
-    target_noise_clip: float = 0.5  # ... and the most that it moves an action
-    exploration_noise: float = 0.1  # std of the noise on online actions
+    q_weight: float = option(2.5, "alpha in the paper: 0 is behaviour cloning")
+    policy_delay: int = option(2, "updates of the critics per update of actor and targets")
+    target_noise: float = option(0.2, "std of the noise that smooths the target policy")
+    target_noise_clip: float = option(0.5, "the most that this noise moves an action")
+    exploration_noise: float = option(0.1, "std of the noise on online actions")
 
 
 class TD3BC(CriticAgent):
@@ -32,7 +34,7 @@ class TD3BC(CriticAgent):
 
     config: TD3BCConfig
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.target_actor = deepcopy(self.actor).requires_grad_(False)
 

@@ -19,7 +19,7 @@ class Dip:
     to_goal: int | None  # episodes until running success is 90 %
 
     @classmethod
-    def of(cls, successes: Sequence[bool], offline: float | None) -> "Dip":
+    def of(cls, successes: Sequence[bool] | np.ndarray, offline: float | None) -> "Dip":
         """Of the online episodes in their order and the success rate of pre-training.
 
         A dip needs something to lose: with an offline rate of 0 or None there is none.
@@ -31,7 +31,7 @@ class Dip:
         return cls(dip_depth(running, offline), episodes_to_recover(running, offline), to_goal)
 
 
-def running_success(successes: Sequence[bool]) -> np.ndarray:
+def running_success(successes: Sequence[bool] | np.ndarray) -> np.ndarray:
     """Success rate of the last WINDOW episodes, from episode WINDOW on: [episodes - WINDOW + 1]."""
     if len(successes) < WINDOW:
         return np.empty(0)

@@ -34,13 +34,13 @@ def regret_decompositions(results: TaskRuns) -> list[RegretDecomposition]:
     rows = []
     for label, runs in results.methods.items():
         for stage in TRAINING_STAGES:
-            known = [r for r in runs if r.diagnosis and stage in r.diagnosis.checkpoints]
+            known = [r for r in runs if stage in r.diagnosed]
             rows += [_regret_decomposition(label, stage, known)] if known else []
     return rows
 
 
 def _regret_decomposition(label: str, stage: str, runs: Sequence[Run]) -> RegretDecomposition:
-    found = [run.diagnosis.checkpoints[stage].demonstrations.covered_share for run in runs]
+    found = [run.diagnosed[stage].demonstrations.covered_share for run in runs]
     shares = [share for share in found if share is not None]
     names = ("optimum", "q_best", "reached", "miscalibration", "over_estimation", "regret")
     return RegretDecomposition(
@@ -78,7 +78,7 @@ def _about_demonstrations(measurement: Measurement) -> str:
 
 def part_across_seeds(runs: Sequence[Run], stage: str, part: str) -> Interval:
     """Mean, lowest and highest seed; of a single seed its bootstrap interval over start states."""
-    found = [run.diagnosis.checkpoints.get(stage) for run in runs]
+    found = [run.diagnosed.get(stage) for run in runs]
     means = [each.start.mean(part) for each in found if each is not None]
     if len(means) == 1:
         return means[0]

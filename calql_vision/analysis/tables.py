@@ -35,7 +35,7 @@ def csv_table(rows: Iterable[dict]) -> bytes:
 
 
 def _summary(row: SummaryRow) -> dict:
-    line = {"method": row.label, "seed": "all" if row.seed is None else row.seed}
+    line: dict[str, Any] = {"method": row.label, "seed": "all" if row.seed is None else row.seed}
     for name in ("offline", "final"):
         count = getattr(row, name)
         low, high = count.interval if count else (None, None)
@@ -69,15 +69,15 @@ def _evaluations(results: TaskRuns) -> Iterable[dict]:
             curves = [run.curve(stage, column) for column in columns]
             values = zip(*(curve.values for curve in curves), strict=False)
             for step, numbers in zip(curves[0].steps, values, strict=False):
-                line = {"method": run.label, "seed": run.seed, "stage": stage, "step": int(step)}
-                yield line | dict(zip(names, numbers, strict=True))
+                line: dict[str, Any] = {"method": run.label, "seed": run.seed, "stage": stage}
+                yield line | {"step": int(step)} | dict(zip(names, numbers, strict=True))
 
 
 def _regrets(results: TaskRuns) -> Iterable[dict]:
     """The points of the regret figure."""
     for run in results.runs:
         for episode, (step, regret) in enumerate(zip(*regret_curve(run), strict=True), start=1):
-            line = {"method": run.label, "seed": run.seed, "episode": episode}
+            line: dict[str, Any] = {"method": run.label, "seed": run.seed, "episode": episode}
             yield line | {"env_steps": int(step), "regret": regret}
 
 
@@ -85,7 +85,10 @@ def method_tables(
     seeds: Sequence[SeedIntervals], parts: Sequence[RegretDecomposition]
 ) -> dict[str, bytes]:
     """File name -> CSV, of those that have a row."""
-    found = {"across_seeds.csv": seeds, "regret_parts.csv": parts}
+    found: dict[str, Sequence[SeedIntervals | RegretDecomposition]] = {
+        "across_seeds.csv": seeds,
+        "regret_parts.csv": parts,
+    }
     return {name: csv_table(map(_line, rows)) for name, rows in found.items() if rows}
 
 

@@ -1,12 +1,19 @@
 """`calql-vision STAGE key=value ...`: one word per stage, hydra behind each."""
 
+from __future__ import annotations
+
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from calql_vision import __version__
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
 @dataclass(frozen=True)
@@ -94,14 +101,23 @@ def _run_stage(name: str, words: list[str]) -> None:
     _hydra(name, words, lambda config: _report_errors(name, module.run, config))
 
 
-def plain_warning(message, category, *place, original=warnings.formatwarning) -> str:
+_format_warning = warnings.formatwarning
+
+
+def plain_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
     """What is meant for people, without the line of code that says it; others as they are."""
     if category is UserWarning:
         return f"warning: {message}\n"
-    return original(message, category, *place)
+    return _format_warning(message, category, filename, lineno, line)
 
 
-def _hydra(name: str, words: list[str], job) -> None:
+def _hydra(name: str, words: list[str], job: Callable[[DictConfig], None]) -> None:
     """Hand the command line to hydra: it composes, overrides and multiruns."""
     import hydra
 
@@ -111,7 +127,7 @@ def _hydra(name: str, words: list[str], job) -> None:
     )()
 
 
-def _report_errors(stage: str, run, config) -> None:
+def _report_errors(stage: str, run: Callable[[Any], Any], config: DictConfig) -> None:
     """Bad input ends in one sentence and a non-zero exit code, not in a traceback."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf

@@ -1,12 +1,10 @@
 """Dataclasses as hydra's schemas, and the help and the checks that come out of them."""
 
-import ast
 import difflib
 import inspect
 from dataclasses import fields, is_dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from textwrap import dedent
 from typing import Any
 
 from hydra import compose, initialize_config_module
@@ -58,7 +56,7 @@ def check_keys(stage: str, words: list[str]) -> None:
         raise ValueError(str(error).splitlines()[0]) from error
     groups = {"task", "algo", "encoder", "scale"}
     chosen = [
-        o.input_line for o in parsed if o.key_or_group in groups and not o.is_sweep_override()
+        str(o.input_line) for o in parsed if o.key_or_group in groups and not o.is_sweep_override()
     ]
     try:
         valid = _keys(composed(stage, chosen))
@@ -77,13 +75,11 @@ def check_keys(stage: str, words: list[str]) -> None:
 def _keys(config: DictConfig, prefix: str = "") -> set[str]:
     """Dotted names of everything that can be set."""
     found: set[str] = set()
-    for key in config:
-        name = f"{prefix}{key}"
-        found.add(name)
-        if not OmegaConf.is_missing(config, key) and isinstance(config._get_node(key), DictConfig):
-            if config._get_node(key)._is_none():
-                continue
-            found |= _keys(config[key], f"{name}.")
+    for key in map(str, config):
+        found.add(prefix + key)
+        value = None if OmegaConf.is_missing(config, key) else config[key]
+        if isinstance(value, DictConfig):
+            found |= _keys(value, f"{prefix}{key}.")
     return found
 
 
@@ -92,7 +88,7 @@ def explain(stage: str, config_class: type) -> str:
     config = OmegaConf.to_object(composed(stage, []))
     lines = [f"usage: calql-vision {stage} [key=value ...] [-m key=a,b]", ""]
     lines += [inspect.getdoc(config_class) or "", ""]
-    lines += [f"  {key:<34}{value:<22}{meaning}" for key, value, meaning in _rows(config)]
+    lines += [f"  {key:<34}{value:<22}{meaning}" for key, value, meaning in rows(config)]
     lines += ["", "groups (group=choice replaces all of its keys):"]
     lines += [f"  {group:<10}{', '.join(choices)}" for group, choices in group_choices(config)]
     return "\n".join(line.rstrip() for line in lines)
@@ -114,17 +110,16 @@ def _yaml_names(folder: Traversable, prefix: str = "") -> list[str]:
     return found
 
 
-def _rows(config: Any, prefix: str = "") -> list[tuple[str, str, str]]:
+def rows(config: Any, prefix: str = "") -> list[tuple[str, str, str]]:
     """(dotted key, value, meaning) of every field of a dataclass, nested ones included."""
-    meanings = field_comments(type(config))
-    rows = []
+    found = []
     for field in fields(config):
         value = getattr(config, field.name)
         if is_dataclass(value):
-            rows += _rows(value, f"{prefix}{field.name}.")
+            found += rows(value, f"{prefix}{field.name}.")
         else:
-            rows.append((f"{prefix}{field.name}", _shown(value), meanings.get(field.name, "")))
-    return rows
+            found.append((prefix + field.name, _shown(value), meaning(type(config), field.name)))
+    return found
 
 
 def _shown(value: Any) -> str:
@@ -134,17 +129,8 @@ def _shown(value: Any) -> str:
     )
 
 
-def field_comments(config_class: type) -> dict[str, str]:
-    """name -> the comment behind the field, base classes included."""
-    comments: dict[str, str] = {}
-    for base in reversed(config_class.__mro__):
-        if not is_dataclass(base):
-            continue
-        source = dedent(inspect.getsource(base))
-        lines = source.splitlines()
-        for node in ast.parse(source).body[0].body:
-            if isinstance(node, ast.AnnAssign):
-                _, found, comment = lines[node.end_lineno - 1].partition("  # ")
-                if found:
-                    comments[node.target.id] = comment
-    return comments
+def meaning(config_class: type, name: str) -> str:
+    """What an option means; a subclass that only changes its default need not say it again."""
+    bases = [base for base in config_class.__mro__ if is_dataclass(base)]
+    owned = [field for base in bases for field in fields(base) if field.name == name]
+    return next((field.metadata["meaning"] for field in owned if field.metadata), "")

@@ -6,6 +6,7 @@ import torch
 
 from calql_vision.agents import AGENTS, Agent, build_agent
 from calql_vision.agents.config import with_options
+from calql_vision.agents.soft import SoftAgent
 from calql_vision.encoders.pixels import EncoderConfig
 from calql_vision.runs.checkpoint import CheckpointFile
 from calql_vision.runs.config import RunConfig
@@ -52,7 +53,8 @@ class Checkpoint(CheckpointFile):
         agent.load_state_dict(self.weights)
         for name in self.optimizers.keys() & agent.optimizers.keys():
             agent.load_optimizer(name, self.optimizers[name])
-        if vars(agent.config).get("initial_temperature") != self.algo.get("initial_temperature"):
+        temperature = self.algo.get("initial_temperature")
+        if isinstance(agent, SoftAgent) and agent.config.initial_temperature != temperature:
             agent.reset_temperature()
         agent.updates = self.updates
         if agent.device.type == "cpu":  # a GPU's generator has a state of another kind

@@ -24,10 +24,9 @@ def learn(
     step would make a GPU wait.
     """
     assert updates > 0
-    total = None
+    total = torch.zeros((), device=agent.device)
     for _ in range(updates):
         batch = sampler.sample(agent.config.batch_size, generator).to(agent.device)
         metrics = agent.update(batch)
-        row = torch.stack(list(metrics.values()))
-        total = row if total is None else total + row
+        total = total + torch.stack(list(metrics.values()))
     return dict(zip(metrics, (total / updates).tolist(), strict=True))

@@ -1,6 +1,7 @@
 """Where the rows of a training go: metrics.csv, TensorBoard and, if asked, Weights & Biases."""
 
 from pathlib import Path
+from typing import Any
 
 from calql_vision.runs.layout import METRICS
 from calql_vision.runs.metrics import MetricsFile
@@ -31,7 +32,7 @@ class MetricsLog:
             self._wandb.finish()
 
 
-def _wandb_run(project: str, name: str):
+def _wandb_run(project: str, name: str) -> Any:
     try:
         import wandb
     except ImportError as error:

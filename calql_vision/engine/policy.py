@@ -21,8 +21,8 @@ class AgentPolicy:
 
     def act(self, observation: EnvObservation) -> np.ndarray:
         self._frames.append(observation)
-        while len(self._frames) < self._frames.maxlen:  # an episode's first frame is repeated
-            self._frames.append(observation)
+        while len(self._frames) < self.agent.encoder_config.frame_stack:
+            self._frames.append(observation)  # an episode's first frame is repeated
         images = np.concatenate([frame["images"] for frame in self._frames], axis=-1)
         proprio = np.concatenate([frame["proprio"] for frame in self._frames])
         batch = Observation(torch.from_numpy(images)[None], torch.from_numpy(proprio)[None])

@@ -179,7 +179,7 @@ def _about_images(episode: Episode, seen: np.ndarray, spec: EnvSpec, where: str)
 def _disguise(stored: np.ndarray, rendered: np.ndarray) -> str | None:
     """What was done to the image, if undoing it halves the difference."""
     differences = {name: _difference(undo(stored), rendered) for name, undo in _DISGUISES.items()}
-    best = min(differences, key=differences.get)
+    best = min(differences, key=differences.__getitem__)
     return best if differences[best] < _difference(stored, rendered) / 2 else None
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from calql_vision.agents import Agent
+from calql_vision.agents.agent import CriticAgent
 from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.datasets.returns import RewardConfig
 from calql_vision.runs.diagnosis import Pairs
@@ -12,12 +13,13 @@ from calql_vision.types import Episode, Observation, PixelBatch
 
 def has_critic(agent: Agent) -> bool:
     """Whether there is any Q to ask for; behaviour cloning has none."""
-    return hasattr(agent, "critic")
+    return isinstance(agent, CriticAgent)
 
 
 @torch.no_grad()
 def q_values(agent: Agent, observation: Observation, action: torch.Tensor) -> torch.Tensor:
     """The least of the critics' Q(s, a), without augmentation: [B] or, for [B, N, A], [B, N]."""
+    assert isinstance(agent, CriticAgent)
     features = agent.encoder(observation.to(agent.device))
     return agent.critic(features, action.to(agent.device)).amin(0)
 

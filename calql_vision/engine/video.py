@@ -31,6 +31,7 @@ def write_video(path: Path, env: PixelEnv, episodes: Sequence[Episode], speed: f
 
 def _film(env: PixelEnv, episode: Episode) -> list[np.ndarray]:
     """Every state of an episode as a picture with a border that tells how it went."""
+    assert episode.states is not None, "rollout keeps them"
     pictures = []
     for number, state in enumerate(episode.states):
         env.set_state(state)

@@ -192,4 +192,9 @@ _OPEN: weakref.WeakSet[Cameras] = weakref.WeakSet()
 @functools.cache
 def _close_all_at_exit() -> None:
     """MuJoCo ends EGL at exit. What is registered after its first renderer comes before that."""
-    atexit.register(lambda: [cameras.close() for cameras in list(_OPEN)])
+    atexit.register(_close_all)
+
+
+def _close_all() -> None:
+    for cameras in list(_OPEN):
+        cameras.close()

@@ -35,7 +35,7 @@ def returns(results: TaskRuns, styles: dict[str, Style]) -> Figure:
     axes = figure.subplots(2, len(methods), sharex=True, sharey=True, squeeze=False)
     for column, (label, runs) in zip(axes.T, methods.items(), strict=True):
         for axis, stage in zip(column, TRAINING_STAGES, strict=True):
-            _scatter(axis, [run.diagnosis.checkpoints.get(stage) for run in _examined(runs)])
+            _scatter(axis, [run.diagnosed.get(stage) for run in _examined(runs)])
             axis.axline((0, 0), slope=1, color="#000000", linewidth=0.9, linestyle="--")
         column[0].set_title(label, color=styles[label].colour, fontweight="bold")
         column[1].set_xlabel("realised return")
@@ -46,7 +46,7 @@ def returns(results: TaskRuns, styles: dict[str, Style]) -> Figure:
     for axis, stage in zip(axes[:, 0], TRAINING_STAGES, strict=True):
         axis.set_ylabel(f"{WHEN[stage]}\nQ(s, a)")
     legend_on_top(figure, axes[0, 0] if axes[0, 0].lines[:-1] else axes[1, 0])
-    for handle in figure.legends[0].legend_handles:
+    for handle in filter(None, figure.legends[0].legend_handles):
         handle.set(alpha=1, markersize=5)
     return figure
 
@@ -59,7 +59,7 @@ def _limits(points: Sequence[Line2D]) -> tuple[float, float]:
 
 
 def _examined(runs: Sequence[Run]) -> list[Run]:
-    return [run for run in runs if run.diagnosis and run.diagnosis.checkpoints]
+    return [run for run in runs if run.diagnosed]
 
 
 def _scatter(axis: Axes, found: Sequence[CheckpointDiagnosis | None]) -> None:
@@ -112,7 +112,7 @@ def _draw_part(
     axis: Axes, runs: Sequence[Run], part: str, style: Style, label: str, shift: float
 ) -> None:
     """A line from before to after; bars from the lowest to the highest seed."""
-    stages = [s for s in TRAINING_STAGES if any(s in run.diagnosis.checkpoints for run in runs)]
+    stages = [s for s in TRAINING_STAGES if any(s in run.diagnosed for run in runs)]
     mean, low, high = np.array([part_across_seeds(runs, stage, part) for stage in stages]).T
     places = [TRAINING_STAGES.index(stage) + shift for stage in stages]
     axis.vlines(places, low, high, color=style.colour, linewidth=1)

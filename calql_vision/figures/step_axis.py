@@ -59,7 +59,7 @@ class StepAxis:
         offline = _round_steps(self.updates, number, reach=0.75)
         online = _round_steps(self.env_steps, number, reach=1.0)[1:]
         switch = [steps_text(self.updates)] * (self.updates > 0) + ["0"] * (self.env_steps > 0)
-        places = [self.place("pretrain", offline), [0.0], self.place("finetune", online)]
+        places = [self.place("pretrain", offline), np.zeros(1), self.place("finetune", online)]
         texts = [*map(steps_text, offline), " | ".join(switch), *map(steps_text, online)]
         return list(np.concatenate(places)), texts
 
@@ -68,7 +68,7 @@ def _round_steps(total: float, ticks: int, reach: float) -> np.ndarray:
     """Round numbers from 0 to `reach` of the total; none where there is no such stage."""
     if total == 0:
         return np.empty(0)
-    values = MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]).tick_values(0, total)
+    values = np.asarray(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]).tick_values(0, total))
     return values[(values >= 0) & (values <= reach * total)]
 
 

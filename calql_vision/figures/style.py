@@ -1,15 +1,20 @@
 """How the figures of a report look: sizes, colours, legends."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from itertools import cycle
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
+
 WIDTH = 7.4  # inches
-STYLE = {
+STYLE: dict[RcKeyType, Any] = {
     "font.size": 9,
     "axes.titlesize": 9.5,
     "axes.grid": True,
@@ -69,7 +74,7 @@ def legend_on_top(figure: Figure, *axes: Axes) -> None:
 
 def once(*axes: Axes) -> tuple[list[Artist], list[str]]:
     """Handles and labels of a legend, every label once: both stages draw a line of their own."""
-    by_label = {}
+    by_label: dict[str, Artist] = {}
     for axis in axes:
         handles, labels = axis.get_legend_handles_labels()
         by_label |= dict(zip(labels, handles, strict=True))

@@ -45,7 +45,7 @@ def draw(results: TaskRuns) -> dict[str, Figure]:
     return {
         name: figure
         for name, figure in figures.items()
-        if any(line.get_label()[0] != "_" for axis in figure.axes for line in axis.lines)
+        if any(str(line.get_label())[0] != "_" for axis in figure.axes for line in axis.lines)
     }
 
 

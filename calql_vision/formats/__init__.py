@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from calql_vision.datasets.hdf5_layout import DatasetError
 from calql_vision.formats.lerobot import is_lerobot
 from calql_vision.formats.lerobot_read import LeRobotFolder
 from calql_vision.formats.minari import MinariFolder, is_minari
 from calql_vision.formats.npz import NpzFolder, is_npz_folder
-from calql_vision.formats.pixels import PixelSource
 from calql_vision.formats.robosuite import RobosuiteFolder, is_robosuite_folder
-from calql_vision.formats.states import Recordings, StatesFile
+from calql_vision.formats.states import StatesFile
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Format:
 
     summary: str
     recognise: Callable[[Path], bool]
-    open: Callable[[Path], Recordings | PixelSource]
+    open: Callable[[Path], Any]  # a Recordings or a PixelSource, as `has_states` says
     has_states: bool  # to be rendered (Recordings), or with images of its own (PixelSource)
 
 

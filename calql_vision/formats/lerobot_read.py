@@ -92,7 +92,7 @@ class LeRobotFolder:
         return json.loads(path.read_text()) if path.is_file() else {}
 
 
-def _table(path: Path):
+def _table(path: Path) -> Any:
     if not path.is_file():
         raise DatasetError(f"{path}: no such file; copy or download the dataset again")
     schema = parquet(path).read_schema(path)
@@ -106,7 +106,8 @@ class _DataFiles:
 
     def __init__(self, root: Path, template: str):
         self._root, self._template = root, template
-        self._path, self._table = None, None
+        self._path: Path | None = None
+        self._table: Any = None
 
     def rows(self, episode: dict[str, Any]) -> dict[str, list]:
         """Column -> values."""
@@ -128,7 +129,9 @@ def _raw(
 ) -> RawEpisode:
     if ACTION not in rows:
         raise DatasetError(f"no feature {ACTION!r}; there are {', '.join(rows)}")
-    steps, images, proprio = len(rows[ACTION]), {}, {}
+    steps = len(rows[ACTION])
+    images: dict[str, np.ndarray] = {}
+    proprio: dict[str, np.ndarray] = {}
     for key, feature in features.items():
         if feature["dtype"] in ("video", "image"):
             name = key.removeprefix(CAMERA).removeprefix(_OBSERVATION)

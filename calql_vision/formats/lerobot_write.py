@@ -65,7 +65,9 @@ class LeRobotWriter:
         self._rows: list[dict[str, Any]] = []  # of meta/episodes
         self._statistics: list[dict[str, dict[str, Any]]] = []
         self._file = 0  # number of the files that are being written
-        self._table, self._films, self._filmed = None, [], 0
+        self._table: Any = None  # pyarrow's ParquetWriter
+        self._films: list[Mp4Writer] = []
+        self._filmed = 0
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -75,7 +77,7 @@ class LeRobotWriter:
             self._exits = stack.pop_all()
         return self
 
-    def __exit__(self, *error) -> bool | None:
+    def __exit__(self, *error: Any) -> bool | None:
         return self._exits.__exit__(*error)
 
     def append(self, episode: Episode) -> None:
@@ -165,7 +167,7 @@ class LeRobotWriter:
             self._table.close()
         self._table, self._films, self._filmed = None, [], 0
 
-    def _finish(self, kind, error, traceback) -> None:
+    def _finish(self, kind: type[BaseException] | None, *error: Any) -> None:
         if kind is not None:
             return
         if not self._rows:
@@ -229,7 +231,7 @@ _PANDAS = {
 }
 
 
-def _arrow(array: np.ndarray):
+def _arrow(array: np.ndarray) -> Any:
     """A column; vectors of one number are stored as numbers."""
     import pyarrow
 

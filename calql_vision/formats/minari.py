@@ -60,7 +60,7 @@ class MinariFolder:
                 marks=_marks(episode),
             )
 
-    def _dataset(self):
+    def _dataset(self) -> Any:
         try:
             from minari import MinariDataset
         except ImportError as error:

@@ -1,6 +1,6 @@
 """MP4: written frame by frame, read episode by episode."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from calql_vision.datasets.hdf5_layout import DatasetError
 CODEC = "h264"
 #: As good as the eye can tell; every other frame is whole, so that frames are found fast.
 SEEKABLE = ("-crf", "18", "-g", "2", "-bf", "0")
+Frames = Generator[np.ndarray, None, None]  # uint8 [H, W, 3] each
 
 
 def pixel_format(size: Sequence[int]) -> str:
@@ -27,7 +28,7 @@ class FrameReader:
     def __init__(self, root: Path, template: str, key: str, fps: float):
         self._root, self._template, self._key, self._fps = root, template, key, fps
         self._path: Path | None = None
-        self._stream: Iterator[np.ndarray] | None = None
+        self._stream: Frames | None = None
         self._next = 0  # number of the frame that the stream gives next
 
     def frames(self, episode: dict[str, Any]) -> np.ndarray:
@@ -47,6 +48,7 @@ class FrameReader:
         self._path, self._stream, self._next = path, _decoded(path), 0
 
     def _take(self) -> np.ndarray:
+        assert self._stream is not None, "opened by frames()"
         frame = next(self._stream, None)
         if frame is None:
             raise DatasetError(f"{self._path}: ends after {self._next} frames; copy it again")
@@ -59,7 +61,7 @@ class FrameReader:
             self._stream = None
 
 
-def _decoded(path: Path) -> Iterator[np.ndarray]:
+def _decoded(path: Path) -> Frames:
     """Every frame of a file, once each whatever its time, uint8 [H, W, 3]."""
     import imageio_ffmpeg
 
@@ -79,7 +81,7 @@ class Mp4Writer:
     """Appends frames of one size to an H.264 video; `options` are ffmpeg's."""
 
     def __init__(
-        self, path: Path, size: tuple[int, int], fps: float, options: Sequence[str] = ()
+        self, path: Path, size: Sequence[int], fps: float, options: Sequence[str] = ()
     ) -> None:
         import imageio_ffmpeg
 
@@ -97,8 +99,8 @@ class Mp4Writer:
         )
         self._stream.send(None)
 
-    def append(self, frames: np.ndarray) -> None:
-        """uint8 [T, H, W, 3]"""
+    def append(self, frames: Iterable[np.ndarray]) -> None:
+        """uint8 [T, H, W, 3], or as many [H, W, 3]."""
         for frame in frames:
             self._stream.send(np.ascontiguousarray(frame))
 

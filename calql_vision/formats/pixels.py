@@ -48,7 +48,8 @@ class Facts:
 class PixelSource(Protocol):
     """Episodes of another project."""
 
-    path: Path
+    @property
+    def path(self) -> Path: ...
 
     def facts(self) -> Facts: ...
 
@@ -114,12 +115,14 @@ class EpisodeBuilder:
                 f"{self._source.path}: holds neither images (bytes [T, H, W, 3]) nor simulator "
                 "states, so there is nothing to see; record it again with images"
             )
-        size = choice.image_size or self._pick(first, first.images, self._cameras[0]).shape[1:3]
+        frames = self._pick(first, first.images, self._cameras[0])
+        height, width = frames.shape[1:3]
+        side = choice.image_size
         widths = {key: self._pick(first, first.proprio, key).shape[-1] for key in self._proprio}
         return EnvSpec(
             name=choice.env or facts.env or f"unknown/{self._source.path.name}",
             cameras=tuple(choice.rename.get(name, name) for name in self._cameras),
-            image_size=(size, size) if isinstance(size, int) else tuple(size),
+            image_size=(side, side) if side else (height, width),
             proprio={choice.rename.get(key, key): width for key, width in widths.items()},
             action_dim=first.actions.shape[-1],
             horizon=facts.horizon,
@@ -194,27 +197,29 @@ class EpisodeBuilder:
             width = self.spec.action_dim
             raise self._fault(raw, f"actions has shape {raw.actions.shape}, not [T, {width}]")
         actions = self._finite(raw, "actions", raw.actions)
-        if self._choice.rescale_actions:
-            actions = _rescaled(actions, *self._facts.action_range)
+        known = self._facts.action_range
+        if self._choice.rescale_actions and known is not None:
+            actions = _rescaled(actions, *known)
         largest = np.abs(actions).max()
         if largest > 1 + _ACTION_TOLERANCE:
-            known = self._facts.action_range is not None
-            remedy = "set rescale_actions=true" if known else "rescale them yourself"
+            remedy = "rescale them yourself" if known is None else "set rescale_actions=true"
             raise self._fault(raw, f"actions reach {largest:g}, outside [-1, 1]; {remedy}")
         return actions.clip(-1, 1)
 
     def _check_range(self) -> None:
         known, rescale = self._facts.action_range, self._choice.rescale_actions
-        if rescale and known is None:
-            raise DatasetError(
-                f"{self._source.path}: rescale_actions=true needs the range of the actions, which "
-                "is not stored; rescale them yourself"
-            )
+        if known is None:
+            if rescale:
+                raise DatasetError(
+                    f"{self._source.path}: rescale_actions=true needs the range of the actions, "
+                    "which is not stored; rescale them yourself"
+                )
+            return
         if rescale and not np.isfinite(known).all():
             raise DatasetError(
                 f"{self._source.path}: actions have no bounds; rescale them yourself"
             )
-        declared = known is not None and self._facts.range_is_declared
+        declared = self._facts.range_is_declared
         if declared and not rescale and not np.array_equal(np.abs(known), np.ones_like(known)):
             raise DatasetError(
                 f"{self._source.path}: actions lie between {known[0]} and {known[1]}; "

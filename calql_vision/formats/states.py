@@ -30,7 +30,8 @@ class Recording:
 class Recordings(Protocol):
     """A source of recordings. Plain data, so that it can be sent to other processes."""
 
-    path: Path
+    @property
+    def path(self) -> Path: ...
 
     def env_args(self) -> dict[str, Any]:
         """robomimic's: `env_name`, `env_kwargs`, perhaps `env_version` and `type`."""

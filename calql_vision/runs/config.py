@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from calql_vision.configs import option
 from calql_vision.datasets.returns import RewardConfig
 from calql_vision.datasets.whole_file import whole_file
 
@@ -14,17 +15,23 @@ from calql_vision.datasets.whole_file import whole_file
 class TaskConfig:
     """The task, what is seen of it and how the future is discounted."""
 
-    name: str = "tabletop/lift"  # "family/task"
-    dataset: str | None = None  # the demonstrations' own name, where a task has several kinds
-    cameras: list[str] | None = None  # in order; null: the family's own choice
-    image_size: int = 48  # side of the square images, pixels
-    horizon: int | None = None  # steps; null: the task's own, or what demonstrations need
-    discount: float = 0.97  # gamma, per step
-    effort: float = 1.0  # factor on the amounts of training that `scale` sets
-    kwargs: dict[str, Any] = field(default_factory=dict)  # further arguments of make_env
-    collect_kwargs: dict[str, Any] = field(default_factory=dict)  # those that differ for collect
-    demonstrations: float = 1.0  # factor on the number of episodes to collect that `scale` sets
-    noise: float | None = None  # clumsiness of the demonstrations' expert; null: the expert's own
+    name: str = option("tabletop/lift", '"family/task", what make_env takes')
+    dataset: str | None = option(
+        None, "the demonstrations' own name, where a task has several kinds"
+    )
+    cameras: list[str] | None = option(None, "names, in order; null: the family's own choice")
+    image_size: int = option(48, "side of the square images, pixels")
+    horizon: int | None = option(None, "steps; null: the task's own, or what demonstrations need")
+    discount: float = option(0.97, "gamma, per step")
+    effort: float = option(1.0, "factor on the amounts of training that `scale` sets")
+    kwargs: dict[str, Any] = option({}, "further arguments of make_env")
+    collect_kwargs: dict[str, Any] = option({}, "arguments of make_env that differ for `collect`")
+    demonstrations: float = option(
+        1.0, "factor on the number of episodes to collect that `scale` sets"
+    )
+    noise: float | None = option(
+        None, "action noise of the demonstrations' expert, 0 is perfect; null: the expert's own"
+    )
 
     @property
     def label(self) -> str:
@@ -41,25 +48,29 @@ class TaskConfig:
 class ScaleConfig:
     """Amounts for a task of ordinary effort; `task.effort` multiplies those of training."""
 
-    episodes: int = 150  # demonstrations to collect
-    updates: int = 6000  # gradient steps of pre-training
-    value_travels: float = 2.0  # ... or so many times what a value needs to travel, where more
-    online_steps: int = 2500  # environment steps of fine-tuning
-    log_every: int = 200  # gradient steps of pre-training per row of metrics
-    evaluations: int = 5  # periodic evaluations per training stage
-    validation_episodes: int = 25  # of each periodic evaluation
-    evaluation_episodes: int = 100  # of the stage `evaluate`
+    episodes: int = option(150, "demonstrations to collect")
+    updates: int = option(6000, "gradient steps of pre-training")
+    value_travels: float = option(
+        2.0, "... or so many times what a value needs to travel, where more"
+    )
+    online_steps: int = option(2500, "environment steps of fine-tuning")
+    log_every: int = option(200, "gradient steps of pre-training per row of metrics")
+    evaluations: int = option(5, "periodic evaluations per training stage")
+    validation_episodes: int = option(25, "episodes of each periodic evaluation")
+    evaluation_episodes: int = option(100, "episodes of the stage `evaluate`")
 
 
 @dataclass
 class DataConfig:
     """Which demonstrations, and what of them."""
 
-    path: str | None = None  # null: data/<task>.hdf5
-    filter_key: str | None = None  # an entry of the file's mask group; null: all demos
-    proprio_keys: list[str] | None = None  # null: those of the environment
-    memory_budget: str | None = "8GiB"  # more pixels than this stay on disk; null: never
-    frame_store: str | None = None  # folder for those pixels; null: <path>.frames
+    path: str | None = option(None, "the file; null: data/<task>.hdf5")
+    filter_key: str | None = option(None, "an entry of the file's mask group; null: all demos")
+    proprio_keys: list[str] | None = option(
+        None, "which proprioception, in order; null: that of the environment"
+    )
+    memory_budget: str | None = option("8GiB", "pixels beyond this stay on disk; null: never")
+    frame_store: str | None = option(None, "folder for pixels on disk; null: <path>.frames")
 
 
 @dataclass
@@ -76,13 +87,15 @@ class RunConfig:
     scale: ScaleConfig = field(default_factory=ScaleConfig)
     reward: RewardConfig = field(default_factory=RewardConfig)
     data: DataConfig = field(default_factory=DataConfig)
-    seed: int = 0  # 0..999
-    device: str = "auto"  # auto, cpu or cuda
-    threads: int | None = None  # of torch on the CPU; null: as many as cores
-    output: str | None = None  # folder; null: runs/<task>/<algo>/seed<seed>/<stage>
-    overwrite: bool = False  # replace a finished run
-    wandb: str | None = None  # project in Weights & Biases; null: not used
-    preflight: str = "refuse"  # data or checkpoint that cannot fit the environment; or warn
+    seed: int = option(0, "of the run, 0..999")
+    device: str = option("auto", "auto, cpu or cuda")
+    threads: int | None = option(None, "torch's on the CPU; null: as many as cores")
+    output: str | None = option(None, "folder; null: runs/<task>/<algo>/seed<seed>/<stage>")
+    overwrite: bool = option(False, "replace a finished run")
+    wandb: str | None = option(None, "project in Weights & Biases; null: not used")
+    preflight: str = option(
+        "refuse", "what to do if data or checkpoint cannot fit the environment: refuse or warn"
+    )
 
     @property
     def data_path(self) -> Path:
@@ -116,7 +129,7 @@ class RunConfig:
     @classmethod
     def load(cls, path: Path) -> "RunConfig":
         """Raises ValueError, or yaml's YAMLError, for what is no such file."""
-        content = OmegaConf.to_container(OmegaConf.load(path))
+        content: Any = OmegaConf.to_container(OmegaConf.load(path))
         if not isinstance(content, dict):
             raise ValueError("it holds no keys")
         return cls.from_dict(content)

@@ -11,7 +11,7 @@ from yaml import YAMLError
 
 from calql_vision.runs.config import RunConfig
 from calql_vision.runs.diagnosis import JSON as DIAGNOSIS
-from calql_vision.runs.diagnosis import Diagnosis
+from calql_vision.runs.diagnosis import CheckpointDiagnosis, Diagnosis
 from calql_vision.runs.evaluation import EvaluatedCheckpoint
 from calql_vision.runs.launch import Launch
 from calql_vision.runs.layout import (
@@ -63,6 +63,11 @@ class Run:
     @property
     def seed(self) -> int:
         return self.folder.seed
+
+    @property
+    def diagnosed(self) -> dict[str, CheckpointDiagnosis]:
+        """By training stage; empty where nothing was examined."""
+        return self.diagnosis.checkpoints if self.diagnosis else {}
 
     def curve(self, stage: str, name: str) -> Curve:
         """One column of a training stage's metrics; empty where there is none."""

@@ -8,6 +8,7 @@ from time import perf_counter
 import numpy as np
 from tqdm import tqdm
 
+from calql_vision.configs import option
 from calql_vision.datasets.hdf5 import EpisodeWriter
 from calql_vision.datasets.whole_file import check_output
 from calql_vision.engine.environments import task_env
@@ -25,16 +26,18 @@ class CollectConfig:
     """Scripted demonstrations of one task, into one HDF5 file of robomimic's layout."""
 
     task: TaskConfig = field(default_factory=TaskConfig)
-    output: str | None = None  # path of the file; null: data/<task>.hdf5
+    output: str | None = option(None, "path of the file; null: data/<task>.hdf5")
     scale: ScaleConfig = field(default_factory=ScaleConfig)
-    episodes: int | None = None  # failed ones included; null: scale's, times task.demonstrations
-    seed: int = 0  # of the run, 0..999; episode i has a seed of its own
-    noise: float | None = None  # clumsiness of the expert, 0 is perfect; null: task.noise
-    gzip: bool = False  # smaller, slower to read
-    next_obs: bool = False  # store every observation twice, and the last one at all
-    done_mode: int = 2  # dones are 1: 0 in success, 1 at the last step, 2 both
-    processes: int = 1  # changes the time, not the result
-    overwrite: bool = False  # replace an existing file
+    episodes: int | None = option(
+        None, "failed ones included; null: scale.episodes times task.demonstrations"
+    )
+    seed: int = option(0, "of the run, 0..999; episode i has a seed of its own")
+    noise: float | None = option(None, "action noise of the expert, 0 is perfect; null: task.noise")
+    gzip: bool = option(False, "smaller, slower to read")
+    next_obs: bool = option(False, "store every observation twice, and the last one at all")
+    done_mode: int = option(2, "dones are 1: 0 in success, 1 at the last step, 2 both")
+    processes: int = option(1, "changes the time, not the result")
+    overwrite: bool = option(False, "replace an existing file")
 
 
 @dataclass(frozen=True)

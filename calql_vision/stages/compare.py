@@ -1,7 +1,7 @@
 """Several tasks side by side: one page in Markdown, to be read in a repository."""
 
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from calql_vision.analysis.dip import EARLY, WINDOW
 from calql_vision.analysis.regret_decomposition import regret_decompositions
 from calql_vision.analysis.seed_intervals import FEWEST, REFERENCE, seed_intervals
 from calql_vision.analysis.summary import summary_rows
+from calql_vision.configs import option
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.figures.pages import page
 from calql_vision.figures.tasks import draw_tasks
@@ -21,10 +22,10 @@ from calql_vision.runs.record import TaskRuns, read_runs
 class CompareConfig:
     """One page about the runs of several tasks; `report` says more about each."""
 
-    tasks: list[str] = field(default_factory=lambda: ["tabletop/lift"])  # folders of `runs`
-    methods: list[str] | None = None  # those alone, in this order; null: all that have run
-    runs: str = "runs"  # folder with <task>/<method>/seed<k>
-    output: str = "reports/comparison"  # folder
+    tasks: list[str] = option(["tabletop/lift"], "folders below `runs`, one per task")
+    methods: list[str] | None = option(None, "only these, in this order; null: all that have run")
+    runs: str = option("runs", "folder with <task>/<method>/seed<k>")
+    output: str = option("reports/comparison", "folder")
 
 
 def run(config: CompareConfig) -> Path:

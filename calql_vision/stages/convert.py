@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from calql_vision.configs import option
 from calql_vision.datasets.hdf5_layout import DatasetError, camera_names, environment
 from calql_vision.datasets.hdf5_select import Selection
 from calql_vision.datasets.hdf5_write import EpisodeWriter, check_storage
@@ -39,25 +40,37 @@ class ConvertConfig:
     DataCollectionWrapper, a Minari or a LeRobot dataset, or a folder of .npz episodes.
     """
 
-    source: str = ""  # path of a file or a folder; what it is, it shows itself
-    output: str | None = None  # path of the result; null: beside the source, named after it
-    format: str = "hdf5"  # of the result: hdf5 (robomimic's layout) or lerobot (a folder, v3.0)
-    env: str | None = None  # "family/task" that it comes from; null: as the source says
-    env_kwargs: dict[str, Any] = field(default_factory=dict)  # further arguments of make_env
-    cameras: list[str] | None = None  # in order; null: those of the source, or the family's own
-    image_size: int | None = None  # side of the square images, pixels; null: the source's, or 48
-    proprio_keys: list[str] | None = None  # of stored observations; null: the source's own choice
-    rename: dict[str, str] = field(default_factory=dict)  # of cameras and proprioception: old: new
-    success: str | None = None  # reward, termination or all tells success; null: the source's mark
-    rescale_actions: bool = False  # their range, as the source states it, onto [-1, 1]
-    control_hz: float | None = None  # steps per second, where the source does not say
-    lossless: bool = False  # lerobot: images as PNG in the tables instead of MP4
-    instruction: str | None = None  # lerobot: the task in words; null: the environment's name
-    gzip: bool = False  # smaller, slower to read
-    next_obs: bool = False  # store every observation twice, and the last one at all
-    done_mode: int = 2  # dones are 1: 0 in success, 1 at the last step, 2 both
-    processes: int = 1  # that render; changes the time, not the result
-    overwrite: bool = False  # replace an existing result
+    source: str = option("", "path of a file or a folder; what it is, it shows itself")
+    output: str | None = option(None, "path of the result; null: beside the source, named after it")
+    format: str = option(
+        "hdf5", "of the result: hdf5 (robomimic's layout) or lerobot (a folder, v3.0)"
+    )
+    env: str | None = option(None, '"family/task" that it comes from; null: as the source says')
+    env_kwargs: dict[str, Any] = option({}, "further arguments of make_env")
+    cameras: list[str] | None = option(
+        None, "in order; null: those of the source, or the family's own"
+    )
+    image_size: int | None = option(
+        None, "side of the square images, pixels; null: the source's, or 48"
+    )
+    proprio_keys: list[str] | None = option(
+        None, "names of stored observations; null: the source's own choice"
+    )
+    rename: dict[str, str] = option({}, "other names for cameras and proprioception, {old: new}")
+    success: str | None = option(
+        None, "reward, termination or all tells success; null: the source's mark"
+    )
+    rescale_actions: bool = option(False, "their range, as the source states it, onto [-1, 1]")
+    control_hz: float | None = option(None, "steps per second, where the source does not say")
+    lossless: bool = option(False, "lerobot: images as PNG in the tables instead of MP4")
+    instruction: str | None = option(
+        None, "lerobot: the task in words; null: the environment's name"
+    )
+    gzip: bool = option(False, "smaller, slower to read")
+    next_obs: bool = option(False, "store every observation twice, and the last one at all")
+    done_mode: int = option(2, "dones are 1: 0 in success, 1 at the last step, 2 both")
+    processes: int = option(1, "how many render; changes the time, not the result")
+    overwrite: bool = option(False, "replace an existing result")
 
 
 def run(config: ConvertConfig) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from calql_vision.agents import Agent, AgentConfig
+from calql_vision.configs import option
 from calql_vision.datasets.frame_store import read_episodes_within
 from calql_vision.datasets.hdf5 import demo_names, open_dataset
 from calql_vision.engine.checkpoint import Checkpoint
@@ -28,13 +29,17 @@ class DiagnoseConfig:
     task: TaskConfig = field(default_factory=TaskConfig)
     algo: AgentConfig = field(default_factory=AgentConfig)
     scale: ScaleConfig = field(default_factory=ScaleConfig)
-    seed: int = 0  # of the run that is examined
-    episodes: int | None = None  # start states, always the same; null: scale.evaluation_episodes
-    samples: int = 32  # actions of the policy, and uniform ones, among which max_a Q is sought
-    filter_key: str | None = "valid"  # which demonstrations to compare with; null: all
-    device: str = "auto"  # auto, cpu or cuda
-    threads: int | None = 1  # of torch on the CPU: single images do not gain from more
-    output: str | None = None  # folder; null: runs/<task>/<algo>/seed<seed>/diagnose
+    seed: int = option(0, "of the run that is examined")
+    episodes: int | None = option(
+        None, "start states, always the same; null: scale.evaluation_episodes"
+    )
+    samples: int = option(
+        32, "actions of the policy, and as many uniform ones, among which max_a Q is sought"
+    )
+    filter_key: str | None = option("valid", "which demonstrations to compare with; null: all")
+    device: str = option("auto", "auto, cpu or cuda")
+    threads: int | None = option(1, "torch's on the CPU: single images do not gain from more")
+    output: str | None = option(None, "folder; null: runs/<task>/<algo>/seed<seed>/diagnose")
 
 
 def run(config: DiagnoseConfig) -> Diagnosis:

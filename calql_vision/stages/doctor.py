@@ -30,7 +30,7 @@ def run(probe: Callable[[str], str | None] | None = None) -> int:
 
     `probe` maps a GL backend to the name of the renderer behind it, or None; by itself: it tries.
     """
-    results = {"python": (platform.python_version(), None)}
+    results: dict[str, CheckResult] = {"python": (platform.python_version(), None)}
     results |= {package: _package(package) for package in REQUIRED}
     results |= {package: (_version(package) or "not installed", None) for package in OPTIONAL}
     results |= {"rendering": _rendering(probe), "device": _device(), "cores": (_cores(), None)}

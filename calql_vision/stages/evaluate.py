@@ -1,11 +1,13 @@
 """How good a checkpoint is, on fresh episodes, with an interval and a video."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
 from calql_vision.agents import AgentConfig
+from calql_vision.configs import option
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.demonstrations import as_shown
 from calql_vision.engine.device import choose_device, set_threads
@@ -30,15 +32,21 @@ class EvaluateConfig:
     task: TaskConfig = field(default_factory=TaskConfig)
     algo: AgentConfig = field(default_factory=AgentConfig)
     scale: ScaleConfig = field(default_factory=ScaleConfig)
-    seed: int = 0  # of the run that is evaluated
-    stage: str = "finetune"  # whose checkpoint: pretrain or finetune
-    checkpoint: str | None = None  # null: runs/<task>/<algo>/seed<seed>/<stage>/checkpoint.pt
-    episodes: int | None = None  # null: scale.evaluation_episodes
-    videos: int = 9  # of the first episodes, side by side; 0 for none
-    device: str = "auto"  # auto, cpu or cuda
-    threads: int | None = 1  # of torch on the CPU: single images do not gain from more
-    output: str | None = None  # folder; null: runs/<task>/<algo>/seed<seed>/evaluate[_pretrain]
-    preflight: str = "refuse"  # a checkpoint that cannot fit the environment; or warn
+    seed: int = option(0, "of the run that is evaluated")
+    stage: str = option("finetune", "whose checkpoint: that of pretrain or of finetune")
+    checkpoint: str | None = option(
+        None, "null: runs/<task>/<algo>/seed<seed>/<stage>/checkpoint.pt"
+    )
+    episodes: int | None = option(None, "how many; null: scale.evaluation_episodes")
+    videos: int = option(9, "how many of the first episodes to film, side by side")
+    device: str = option("auto", "auto, cpu or cuda")
+    threads: int | None = option(1, "torch's on the CPU: single images do not gain from more")
+    output: str | None = option(
+        None, "folder; null: runs/<task>/<algo>/seed<seed>/evaluate[_pretrain]"
+    )
+    preflight: str = option(
+        "refuse", "what to do if the checkpoint cannot fit the environment: refuse or warn"
+    )
 
 
 def run(config: EvaluateConfig) -> Evaluation:
@@ -91,7 +99,7 @@ def _evaluate(
     count = config.episodes or config.scale.evaluation_episodes
     shown: list[Episode] = []
 
-    def episodes():
+    def episodes() -> Iterator[Episode]:
         for number in tqdm(range(count), desc="evaluate", unit="episode"):
             film = number < config.videos
             seed = episode_seed("evaluate", 0, number)

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from calql_vision.agents import Agent, CalQL, build_agent
 from calql_vision.agents.config import online_config
+from calql_vision.configs import option
 from calql_vision.datasets.buffer import EpisodeBuffer, MixedBuffer, NStepReference
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.demonstrations import load_demonstrations, proprio_statistics
@@ -37,7 +38,7 @@ from calql_vision.types import EnvSpec
 class FinetuneConfig(TrainingConfig):
     """Online training, which goes on from a pre-trained agent where the method has one."""
 
-    checkpoint: str | None = None  # null: that of the pretrain stage of the same run
+    checkpoint: str | None = option(None, "null: that of the pretrain stage of the same run")
 
 
 def run(config: FinetuneConfig) -> dict[str, float]:

@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from calql_vision.configs import option
 from calql_vision.datasets.episode_statistics import (
     EpisodeStatistics,
     episode_statistics,
@@ -30,10 +31,10 @@ class InspectConfig:
     """A look at a file of demonstrations, of ours or any other in robomimic's layout."""
 
     task: TaskConfig = field(default_factory=TaskConfig)
-    data: str | None = None  # path of the file; null: data/<task>.hdf5
-    filter_key: str | None = None  # a subset of the demos, such as train; null: all of them
+    data: str | None = option(None, "path of the file; null: data/<task>.hdf5")
+    filter_key: str | None = option(None, "a subset of the demos, such as train; null: all of them")
     reward: RewardConfig = field(default_factory=RewardConfig)  # before the returns-to-go
-    contact_sheet: str | None = None  # path of the picture; null: <data>_contact_sheet.png
+    contact_sheet: str | None = option(None, "path of the picture; null: <data>_contact_sheet.png")
 
 
 @dataclass(frozen=True)

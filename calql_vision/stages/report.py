@@ -10,6 +10,7 @@ from calql_vision.analysis.regret_decomposition import diagnosis_notes, regret_d
 from calql_vision.analysis.seed_intervals import FEWEST, REFERENCE, seed_intervals
 from calql_vision.analysis.summary import summary_rows
 from calql_vision.analysis.tables import method_tables, run_tables
+from calql_vision.configs import option
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.figures.demonstrations import Demonstrations, read_demonstrations
 from calql_vision.figures.pages import Picture, films, page
@@ -24,9 +25,9 @@ class ReportConfig:
     """One page about all runs of a task: any method, any seed, finished or not."""
 
     task: TaskConfig = field(default_factory=TaskConfig)
-    runs: str = "runs"  # folder with <task>/<method>/seed<k>
-    data: str | None = None  # the demonstrations; null: data/<task>.hdf5
-    output: str | None = None  # folder; null: reports/<task>
+    runs: str = option("runs", "folder with <task>/<method>/seed<k>")
+    data: str | None = option(None, "the demonstrations; null: data/<task>.hdf5")
+    output: str | None = option(None, "folder; null: reports/<task>")
 
 
 def run(config: ReportConfig) -> Path:

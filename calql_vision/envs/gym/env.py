@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -33,7 +33,7 @@ class GymEnv(gymnasium.Env):
     Raises ValueError for what cannot be.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"]}
+    metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012 (Gymnasium's)
     render_mode = "rgb_array"
 
     def __init__(
@@ -73,7 +73,7 @@ class GymEnv(gymnasium.Env):
         self.pixel_spec = EnvSpec(
             name=f"gym/{task}",
             cameras=tuple(self._views.cameras),
-            image_size=tuple(image_size),
+            image_size=(image_size[0], image_size[1]),
             proprio=self._proprioception.widths,
             action_dim=self.inner.action_dim,
             horizon=checked_horizon(task, horizon, self.inner.time_limit),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from calql_vision.envs.gym.registered import Registered
 from calql_vision.envs.rendering import load_mujoco
 
-mujoco = load_mujoco()
+if TYPE_CHECKING:
+    import mujoco
+else:
+    mujoco = load_mujoco()
 
 #: Numbers per joint, by its type: free, ball, slide, hinge.
 _WIDTHS = (7, 4, 1, 1)
@@ -64,9 +67,7 @@ def proprioception(
     if inner.simulated:
         return Proprioception(inner.env.model, inner.env.data, joints, sites)
     if joints or sites:
-        raise ValueError(
-            f"joints={joints}, sites={sites}: {inner.outer.spec.id} has no MuJoCo model"
-        )
+        raise ValueError(f"joints={joints}, sites={sites}: {inner.task} has no MuJoCo model")
     return NoProprioception()
 
 

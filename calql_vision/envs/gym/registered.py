@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
@@ -15,7 +15,10 @@ from gymnasium.spaces import Box
 
 from calql_vision.envs.rendering import load_mujoco
 
-mujoco = load_mujoco()
+if TYPE_CHECKING:
+    import mujoco
+else:
+    mujoco = load_mujoco()
 
 #: Packages that register environments when they are imported, and how to get them.
 REGISTRARS = {
@@ -43,12 +46,14 @@ class Registered:
     """
 
     def __init__(self, task: str, kwargs: dict[str, Any]) -> None:
+        self.task = task
         self.outer = open_env(task, kwargs)
-        self.env = self.outer.unwrapped
+        self.env: Any = self.outer.unwrapped  # whose model, data and goal Gymnasium does not know
         self._low, self._high = bounds(task, self.outer.action_space)
         self.outer.reset(seed=0)  # OGBench has no model before
-        self.simulated = isinstance(getattr(self.env, "model", None), mujoco.MjModel)
-        self.model_xml = last_model(self.env.model) if self.simulated else ""
+        model = getattr(self.env, "model", None)
+        self.simulated = isinstance(model, mujoco.MjModel)
+        self.model_xml = last_model(model) if self.simulated else ""
         self.time_limit = gymnasium.spec(task).max_episode_steps
         self.restart(0)
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, Protocol
 
-import gymnasium
 import numpy as np
 
 from calql_vision.envs.gym.registered import Registered
@@ -37,7 +36,7 @@ class States(Protocol):
 class SimulatorStates:
     """MuJoCo's integration state, and attributes of the environment (see `Known.memory`)."""
 
-    def __init__(self, env: gymnasium.Env, memory: Sequence[str]) -> None:
+    def __init__(self, env: Any, memory: Sequence[str]) -> None:
         self._env, self._memory = env, memory
 
     def restarted(self, seed: int) -> None: ...

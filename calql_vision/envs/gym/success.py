@@ -31,7 +31,7 @@ def success_test(
     if found not in info:
         asked = f"no {entry!r}" if entry else f"none of {', '.join(ENTRIES)}"
         raise ValueError(
-            f"{inner.outer.spec.id}: info has {asked}, only {', '.join(info) or 'nothing'}; set "
+            f"{inner.task}: info has {asked}, only {', '.join(info) or 'nothing'}; set "
             f"task.kwargs.success to an entry or to {TERMINATED}, or task.kwargs.reward_threshold"
         )
     return lambda outcome: bool(outcome.info[found])

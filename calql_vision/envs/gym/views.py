@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import gymnasium
 import numpy as np
@@ -12,7 +12,10 @@ from calql_vision.datasets.hdf5_read import resized
 from calql_vision.envs.gym.registered import Registered
 from calql_vision.envs.rendering import Cameras, load_mujoco
 
-mujoco = load_mujoco()
+if TYPE_CHECKING:
+    import mujoco
+else:
+    mujoco = load_mujoco()
 
 FREE = "free"  # the camera of the environment's viewer
 RENDER = "render"  # the one view of environments without MuJoCo
@@ -47,7 +50,7 @@ def open_views(
         return MujocoViews(
             inner.env, [FREE] if cameras is None else cameras, size, pretty, free_camera
         )
-    return RenderedViews(inner.outer, [RENDER] if cameras is None else cameras, size)
+    return RenderedViews(inner, [RENDER] if cameras is None else cameras, size)
 
 
 class MujocoViews:
@@ -55,7 +58,7 @@ class MujocoViews:
 
     def __init__(
         self,
-        env: gymnasium.Env,
+        env: Any,
         cameras: Sequence[str],
         size: tuple[int, int],
         pretty: bool,
@@ -87,18 +90,18 @@ class MujocoViews:
 class RenderedViews:
     """The environment's own picture, resized."""
 
-    def __init__(self, env: gymnasium.Env, cameras: Sequence[str], size: tuple[int, int]) -> None:
+    def __init__(self, inner: Registered, cameras: Sequence[str], size: tuple[int, int]) -> None:
         self.cameras = checked(cameras, [RENDER])
-        self._env, self._size = env, size
+        self._inner, self._size = inner, size
         self.picture()
 
     def render(self) -> np.ndarray:
         return resized(self.picture()[None].copy(), self._size)
 
     def picture(self) -> np.ndarray:
-        name = self._env.spec.id
+        name = self._inner.task
         try:
-            picture = self._env.render()
+            picture = self._inner.outer.render()
         except gymnasium.error.Error as error:
             raise ValueError(f"gym/{name} cannot be rendered: {error}") from error
         if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8 or picture.ndim != 3:
@@ -116,7 +119,7 @@ def checked(cameras: Sequence[str], valid: Sequence[str]) -> Sequence[str]:
     return cameras
 
 
-def viewer_camera(env: gymnasium.Env, changes: Mapping[str, Any]) -> mujoco.MjvCamera:
+def viewer_camera(env: Any, changes: Mapping[str, Any]) -> mujoco.MjvCamera:
     """The camera from which the environment's viewer looks, as Gymnasium's MujocoRenderer sets it.
 
     `changes` are fields of MjvCamera: lookat (metres), distance, azimuth, elevation (degrees).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -36,7 +36,7 @@ class RobosuiteEnv(gymnasium.Env):
     own, of the version `env_version`. Images are those that robomimic stores, upright.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 20}
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012 (Gymnasium's)
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class RobosuiteEnv(gymnasium.Env):
         self.pixel_spec = EnvSpec(
             name=f"robosuite/{task}",
             cameras=tuple(cameras),
-            image_size=tuple(image_size),
+            image_size=(image_size[0], image_size[1]),
             proprio=self._choose_proprio(proprio_keys),
             action_dim=width,
             horizon=HORIZONS.get(task, HORIZON) if horizon is None else horizon,
@@ -83,7 +83,7 @@ class RobosuiteEnv(gymnasium.Env):
         """What rebuilds this environment besides the spec's own fields, plain data."""
         robot = self.simulation.robot
         controllers = {"controller_configs": robot.composite_controller_config}
-        ours = {"pretty": True} if pretty else {}
+        ours: dict[str, Any] = {"pretty": True} if pretty else {}
         if tuple(proprio_keys) != PROPRIO:
             ours["proprio_keys"] = list(proprio_keys)
         return controllers | arguments | ours | {"env_version": installed}
@@ -170,7 +170,7 @@ class RobosuiteEnv(gymnasium.Env):
         if self._cameras is None:
             spec = self.pixel_spec
             self._cameras = self._new_cameras(spec.cameras, spec.image_size, self._pretty)
-        proprio = np.concatenate(list(self._sense(self.pixel_spec.proprio).values()))
+        proprio = np.concatenate(list(self._sense(list(self.pixel_spec.proprio)).values()))
         return {
             "images": self._cameras.render(self.simulation.data),
             "proprio": proprio.astype(np.float32),

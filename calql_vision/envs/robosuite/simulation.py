@@ -6,7 +6,6 @@ import logging
 import warnings
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,7 @@ _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 _REMARKS = ("private macro file", "setup_macros", "robosuite_models", "whole-body IK")
 
 
-def load_robosuite() -> ModuleType:
+def load_robosuite() -> Any:
     """robosuite without its remarks. RuntimeError where it is not installed."""
     logging.getLogger("robosuite_logs").addFilter(_matters)
     try:
@@ -250,6 +249,7 @@ class Simulation:
         for row in moved:
             name = self._fixed_names[row]
             body = tree.find(f"worldbody/body[@name='{name}']")
+            assert body is not None, name
             body.set("pos", _numbers(current[row, :3]))
             body.set("quat", _numbers(current[row, 3:]))
         return ElementTree.tostring(tree, encoding="unicode")

@@ -34,7 +34,7 @@ class TabletopEnv(gymnasium.Env, ABC):
     task's own); `start_region` from 0 to 1 scales the region of random starts about its middle.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012 (Gymnasium's)
     task: ClassVar[str]
     default_horizon: ClassVar[int]
     things: ClassVar[str]  # MJCF
@@ -56,7 +56,7 @@ class TabletopEnv(gymnasium.Env, ABC):
         self.pixel_spec = EnvSpec(
             name=f"tabletop/{self.task}",
             cameras=tuple(cameras),
-            image_size=tuple(image_size),
+            image_size=(image_size[0], image_size[1]),
             proprio={"robot0_eef_pos": 3, "robot0_gripper_qpos": 1},
             action_dim=4,
             horizon=self.default_horizon if horizon is None else horizon,
