@@ -194,25 +194,25 @@ def test_only_the_average_of_the_encoder_reaches_the_target(name):
 
 @pytest.mark.parametrize("name", AGENTS)
 def test_every_encoder_knows_the_statistics_of_proprioception(name):
-    agent = agent_of(small(name, own_actor_encoder=True, averaged_actor=True))
+    agent = agent_of(small(name, own_actor_encoder=True))
     agent.normalise_proprio(torch.full((4,), 3.0), torch.full((4,), 2.0))
     encoders = [module for module in agent.modules() if isinstance(module, PixelEncoder)]
-    assert len(encoders) >= 3
+    assert len(encoders) >= 2
     assert all((encoder.proprio_mean == 3).all() for encoder in encoders)
 
 
 @pytest.mark.parametrize("name", AGENTS)
-def test_an_averaged_actor_acts_and_follows_at_tau(name):
-    agent = agent_of(small(name, averaged_actor=True, tau=0.5))
-    slow = weights(agent.averaged_actor[1])
-    agent.update(pixel_batch())
-    fast, now = weights(agent.actor), weights(agent.averaged_actor[1])
-    assert all(torch.allclose(now[key], (slow[key] + fast[key]) / 2) for key in now if key in fast)
-    seen = observation(torch.Generator().manual_seed(5))
-    acted = agent.act(seen, deterministic=True)
-    for parameter in agent.actor.parameters():
-        parameter.data.zero_()
-    assert torch.equal(acted, agent.act(seen, deterministic=True))
+def test_an_annealed_actors_rate_falls_to_nothing_and_no_other(name):
+    agent, fixed = agent_of(small(name, annealed_actor=True)), agent_of(small(name))
+    rates = []
+    for progress in (0.0, 0.5, 1.0):
+        agent.anneal_actor(progress)
+        fixed.anneal_actor(progress)
+        rates.append(agent.optimizers["actor"].param_groups[0]["lr"])
+        others = [o for n, o in agent.optimizers.items() if n != "actor"]
+        unchanged = [*others, *fixed.optimizers.values()]
+        assert all(o.param_groups[0]["lr"] == 3e-4 for o in unchanged)
+    assert rates == pytest.approx([3e-4, 1.5e-4, 0.0])
 
 
 def test_cql_is_cal_ql_whose_floor_is_minus_infinity():

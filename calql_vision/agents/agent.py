@@ -1,5 +1,6 @@
 """When things happen in an update; the algorithms say what."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from copy import deepcopy
@@ -42,7 +43,6 @@ class Agent(nn.Module, ABC):
         self.encoder = PixelEncoder(shape, encoder)
         self.actor_encoder = PixelEncoder(shape, encoder) if config.own_actor_encoder else None
         self.target_encoder: PixelEncoder | None = None  # where targets are slow, see CriticAgent
-        self.averaged_actor: nn.ModuleList | None = None
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self._trained: dict[str, list[nn.Parameter]] = {}
 
@@ -52,22 +52,11 @@ class Agent(nn.Module, ABC):
 
     def targets(self) -> list[tuple[nn.Module, nn.Module]]:
         """Pairs (target, online) of networks; the first follows the second."""
-        pairs: list[tuple[nn.Module, nn.Module]] = []
-        if self.target_encoder is not None:
-            pairs.append((self.target_encoder, self.encoder))
-        if self.averaged_actor is not None:
-            pairs += zip(self.averaged_actor, (self.acting_encoder, self.actor), strict=True)
-        return pairs
+        return [] if self.target_encoder is None else [(self.target_encoder, self.encoder)]
 
-    def average_actor(self) -> None:
-        if self.config.averaged_actor:
-            parts = (self.acting_encoder, self.actor)
-            self.averaged_actor = nn.ModuleList(deepcopy(parts)).requires_grad_(False)
-
-    def policy_action(self, observation: Observation, deterministic: bool) -> Tensor:
-        """Observations -> actions [B, A] in [-1, 1]."""
-        encoder, actor = self.averaged_actor or (self.acting_encoder, self.actor)
-        policy = actor(encoder(observation))
+    def policy_action(self, features: Tensor, deterministic: bool) -> Tensor:
+        """Features [B, D] -> actions [B, A] in [-1, 1]."""
+        policy = self.actor(features)
         if deterministic:
             return policy.mode
         return policy.sample(self.randn(*policy.mean.shape))[0]
@@ -84,6 +73,13 @@ class Agent(nn.Module, ABC):
         optimizer.load_state_dict(state)
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate
+
+    def anneal_actor(self, progress: float) -> None:
+        """The learning rate of an actor that is to settle: half a cosine over pre-training."""
+        if self.config.annealed_actor:
+            rate = self.config.actor_lr * (1 + math.cos(math.pi * progress)) / 2
+            for group in self.optimizers["actor"].param_groups:
+                group["lr"] = rate
 
     def critic_parameters(self, *networks: nn.Module) -> list[nn.Parameter]:
         """The critic's loss trains the encoder together with `networks`."""
@@ -152,7 +148,7 @@ class Agent(nn.Module, ABC):
     @torch.no_grad()
     def act(self, observation: Observation, deterministic: bool) -> Tensor:
         """Observations (batch B, any device) -> actions [B, A] in [-1, 1]."""
-        return self.policy_action(observation.to(self.device), deterministic)
+        return self.policy_action(self.acting_encoder(observation.to(self.device)), deterministic)
 
     @property
     def acting_encoder(self) -> PixelEncoder:
@@ -188,7 +184,6 @@ class CriticAgent(Agent):
         if config.averaged_encoder:
             self.target_encoder = deepcopy(self.encoder).requires_grad_(False)
         self.actor = self.build_actor(width)
-        self.average_actor()
         self.to(self.device)
         self.add_optimizer("critic", self.critic_parameters(self.critic), config.critic_lr)
         self.add_optimizer("actor", self.actor_parameters(self.actor), config.actor_lr)

@@ -32,7 +32,6 @@ class BC(Agent):
         self.actor = GaussianActor(
             self.encoder_config.features, self.action_dim, self.config.hidden
         )
-        self.average_actor()
         self.to(self.device)
         seeing = [*self.acting_encoder.parameters(), *self.actor.parameters()]
         self.add_optimizer("actor", seeing, self.config.actor_lr)

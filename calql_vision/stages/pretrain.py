@@ -67,6 +67,7 @@ def _train(
         for until, evaluate_now in milestones(
             total, config.scale.log_every, config.scale.evaluations
         ):
+            training.agent.anneal_actor(done / total)
             row = learn(training.agent, buffer, until - done, generator)
             row[Column.UPDATES_PER_SECOND] = until / (perf_counter() - started)
             if evaluate_now:
