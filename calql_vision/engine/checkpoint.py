@@ -7,7 +7,7 @@ import torch
 from calql_vision.agents import AGENTS, Agent, build_agent
 from calql_vision.agents.config import with_options
 from calql_vision.agents.soft import SoftAgent
-from calql_vision.encoders.pixels import EncoderConfig
+from calql_vision.encoders import ENCODERS
 from calql_vision.runs.checkpoint import CheckpointFile
 from calql_vision.runs.config import RunConfig
 from calql_vision.types import EnvSpec
@@ -38,8 +38,9 @@ class Checkpoint(CheckpointFile):
 
     def build(self, device: torch.device, seed: int = 0) -> Agent:
         """The agent as it was saved."""
-        config = with_options(AGENTS[self.algo["name"]][1](), self.algo)
-        agent = build_agent(self.spec, config, EncoderConfig(**self.encoder), device, seed)
+        config = with_options(AGENTS[self.algo["name"]].options(), self.algo)
+        encoder = ENCODERS[self.encoder["name"]](**self.encoder)
+        agent = build_agent(self.spec, config, encoder, device, seed)
         self.restore(agent)
         return agent
 
