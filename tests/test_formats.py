@@ -13,7 +13,7 @@ from robomimic.utils.dataset import SequenceDataset
 
 from calql_vision.datasets.hdf5 import DatasetError, read_episodes, read_spec
 from calql_vision.envs import make_expert
-from calql_vision.formats import SOURCES, recognised
+from calql_vision.formats import FORMATS, recognised
 from calql_vision.stages import convert
 from calql_vision.stages.convert import ConvertConfig
 from calql_vision.types import Episode
@@ -29,7 +29,7 @@ def run(source: Path, output: Path, **changes) -> Path:
 def test_what_is_not_understood_is_answered_with_what_would_be(tmp_path):
     with pytest.raises(DatasetError) as refusal:
         recognised(tmp_path)
-    for kind in SOURCES.values():
+    for kind in FORMATS.values():
         assert kind.summary in str(refusal.value)
     with pytest.raises(DatasetError, match="no such file or folder"):
         recognised(tmp_path / "nowhere")
@@ -169,7 +169,7 @@ def minari_dataset(tmp_path, monkeypatch):
 
     def build(data_format="hdf5", with_images=True, with_infos=True):
         env = gymnasium.make("calql_vision/Lift-v0", image_size=(48, 48), horizon=20)
-        views = env.unwrapped.pixel_spec.cameras if with_images else ()
+        views = env.pixel_spec.cameras if with_images else ()
         buffers = [recorded(env, views, seed, with_infos) for seed in (0, 1)]
         minari.create_dataset_from_buffers(
             "tabletop/lift-v0",
