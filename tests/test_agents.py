@@ -194,11 +194,26 @@ def test_only_the_average_of_the_encoder_reaches_the_target(name):
 
 @pytest.mark.parametrize("name", AGENTS)
 def test_every_encoder_knows_the_statistics_of_proprioception(name):
-    agent = agent_of(small(name, own_actor_encoder=True))
+    agent = agent_of(small(name, own_actor_encoder=True, averaged_actor=True))
     agent.normalise_proprio(torch.full((4,), 3.0), torch.full((4,), 2.0))
     encoders = [module for module in agent.modules() if isinstance(module, PixelEncoder)]
-    assert len(encoders) >= 2
+    assert len(encoders) >= 3
     assert all((encoder.proprio_mean == 3).all() for encoder in encoders)
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_an_averaged_actor_follows_at_tau_and_alone_acts(name):
+    agent = agent_of(small(name, averaged_actor=True, tau=0.5))
+    slow = weights(agent.slow_actor[1])
+    agent.update(pixel_batch())
+    fast, now = weights(agent.actor), weights(agent.slow_actor[1])
+    trained = dict(agent.actor.named_parameters())
+    assert all(torch.allclose(now[key], (slow[key] + fast[key]) / 2) for key in trained)
+    seen = observation(torch.Generator().manual_seed(5))
+    acted = agent.act(seen, deterministic=True)
+    for parameter in agent.actor.parameters():
+        parameter.data.zero_()
+    assert torch.equal(acted, agent.act(seen, deterministic=True))
 
 
 @pytest.mark.parametrize("name", AGENTS)
