@@ -78,6 +78,8 @@ def call(folder: Path, *words: str) -> None:
 def prepare_data(cell: Cell, folder: Path) -> None:
     """Demonstrations of the task: collected, or recorded by robosuite's and robomimic's scripts."""
     path = Path("data") / f"{cell.data}.hdf5"
+    if path.is_file():
+        return
     with DATA:
         if path.is_file():
             return
