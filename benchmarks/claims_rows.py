@@ -12,7 +12,7 @@ RECORDING = (
     "task=robosuite/Lift",
     "scale.online_steps=4000",
     "task.effort=1",
-    "scale.updates=3000",
+    "scale.updates=4000",
 )
 SMALL = (*RECORDING, "task.image_size=48")
 BASELINES = ("cal_ql", "bc", "bc_rlpd", "rlpd", "iql", "awac", "cql")
