@@ -169,7 +169,7 @@ cell:
 # Checks ----------------------------------------------------------------------------------------
 
 test: lint
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadscope
 
 # mypy does not follow the mapping of folders to packages: it reads links laid out as installed.
 TYPED := $(VENV)/typed/calql_vision

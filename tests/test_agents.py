@@ -14,7 +14,7 @@ from calql_vision.agents.soft import SoftConfig
 from calql_vision.encoders.pixels import EncoderConfig, PixelEncoder
 from calql_vision.engine.learn import learn
 from calql_vision.engine.policy import AgentPolicy
-from calql_vision.types import EnvSpec, Observation, PixelBatch
+from calql_vision.types import EnvObservation, EnvSpec, Observation, PixelBatch
 
 CPU = torch.device("cpu")
 SPEC = EnvSpec(
@@ -284,10 +284,12 @@ def test_any_number_of_critics_is_one_batched_ensemble(critics):
 def test_deterministic_acting_repeats_itself_and_disturbs_no_random_numbers(name):
     agent = agent_of(small(name))
     state = agent.generator.get_state()
-    seen = {"images": np.zeros((2, 16, 16, 3), np.uint8), "proprio": np.zeros(4, np.float32)}
+    seen: EnvObservation = {
+        "images": np.zeros((2, 16, 16, 3), np.uint8),
+        "proprio": np.zeros(4, np.float32),
+    }
     still = AgentPolicy(agent, deterministic=True)
-    actions = [still.act(seen) for _ in range(2)]
-    assert np.array_equal(*actions)
+    assert np.array_equal(still.act(seen), still.act(seen))
     assert torch.equal(agent.generator.get_state(), state)
     moving = AgentPolicy(agent, deterministic=False)
     first, second = moving.act(seen), moving.act(seen)
@@ -300,7 +302,7 @@ def test_the_policy_stacks_frames_as_the_buffer_does():
     seen = []
     agent.encoder.register_forward_hook(lambda module, args, out: seen.append(args[0]))
     policy = AgentPolicy(agent, deterministic=True)
-    frames = [
+    frames: list[EnvObservation] = [
         {
             "images": np.full((2, 16, 16, 3), t, np.uint8),
             "proprio": np.full(4, t, np.float32),

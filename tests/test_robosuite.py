@@ -97,7 +97,7 @@ def test_a_door_that_was_moved_is_stored_in_the_model():
     there = env.set_state(flat)["images"]
     env.reset(seed=4)
     elsewhere = env.set_state(flat)["images"]
-    env.load_model(xml)
+    env.unwrapped.load_model(xml)
     np.testing.assert_array_equal(env.set_state(flat)["images"], there)
     assert (there != elsewhere).any()
     env.close()

@@ -106,11 +106,12 @@ def test_a_file_rebuilds_its_environment_and_both_versions_are_named(recorded, v
     path = recorded(HEADERS[version])
     with pytest.warns(UserWarning, match=f"robosuite {version} but {robosuite.__version__}"):
         env = make_env(f"robosuite/{path}", image_size=16)
-    arm = env.simulation.robot.part_controllers["right"]
+    simulation = env.unwrapped.simulation
+    arm = simulation.robot.part_controllers["right"]
     spec = env.pixel_spec
     assert (spec.name, spec.cameras) == ("robosuite/Lift", ("robot0_eye_in_hand", "agentview"))
     assert (arm.name, arm.input_ref_frame) == ("OSC_POSE", "world")
-    assert env.simulation.env.lite_physics is False
+    assert simulation.env.lite_physics is False
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         again = spec_env(EnvSpec.from_dict(json.loads(json.dumps(spec.to_dict()))))

@@ -91,7 +91,7 @@ def test_the_next_episode_is_the_tasks_own(recordings):
     model.find("worldbody/body[@name='table']").set("pos", "0.3 0 0.8")
     used, fresh = (make_env("robosuite/Lift", cameras=["agentview"]) for _ in range(2))
     with pytest.warns(UserWarning, match="stands in"):
-        used.load_model(ElementTree.tostring(model, encoding="unicode"))
+        used.unwrapped.load_model(ElementTree.tostring(model, encoding="unicode"))
     used.set_state(state)
     expected, found = fresh.reset(seed=4)[0], used.reset(seed=4)[0]
     for key in expected:
