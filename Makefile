@@ -82,7 +82,7 @@ $(READY): requirements.lock pyproject.toml
 	$(RUN) doctor || $(MAKE) --no-print-directory system-packages
 	touch $@
 
-# Rendering needs EGL or OSMesa. As root on Debian and its kin they are installed; elsewhere
+# Rendering needs EGL or OSMesa. As root on Debian and its relatives they are installed; elsewhere
 # `doctor` says what is missing.
 .PHONY: system-packages
 system-packages:
