@@ -30,13 +30,25 @@ REPORT := reports/$(NAME)/index.html
 WORDS  := task=$(TASK) scale=$(SCALE)
 AGENT  := $(WORDS) algo=$(ALGO) seed=$(SEED)
 
-# These learn from the first environment step on, without a pre-trained agent.
-ONLINE_ONLY := sac rlpd
-LONELY := $(filter $(ALGO),$(ONLINE_ONLY))
+# What the method's file says: some learn from the first environment step on, without pre-training.
+LONELY := $(shell grep -s -l 'pretrained: false' configs/algo/$(ALGO).yaml)
 # SAC takes demonstrations for statistics alone, and only if they are there: many have no expert.
 OTHERS := $(if $(filter sac,$(ALGO)),$(wildcard $(DATA)),$(DATA))
 START  := $(if $(LONELY),$(OTHERS),$(FOLDER)/pretrain/checkpoint.pt)
 PRETRAINED := $(if $(LONELY),,$(FOLDER)/evaluate_pretrain/metrics.json)
+
+# A finished run is used again only for what was asked when it was made; threads change its speed alone.
+ASKED := SCALE=$(SCALE) ARGS=$(strip $(filter-out threads=%,$(ARGS)))
+NOTE_ASKED = mkdir -p $(FOLDER) && echo '$(subst ','"'"',$(ASKED))' > $(FOLDER)/asked
+ifneq (,$(filter demo pretrain finetune evaluate% diagnose report cell,$(MAKECMDGOALS)))
+MADE_WITH := $(shell cat $(FOLDER)/asked 2> /dev/null)
+ifneq (,$(MADE_WITH))
+ifneq ($(MADE_WITH),$(strip $(ASKED)))
+$(error $(FOLDER) was made with $(MADE_WITH), this is $(ASKED): \
+    ask as then, remove the folder, or call calql-vision itself)
+endif
+endif
+endif
 
 .PHONY: help setup demo test lint lock doctor collect convert inspect pretrain \
         evaluate_pretrain finetune evaluate diagnose report compare clean
@@ -70,7 +82,7 @@ $(READY): requirements.lock pyproject.toml
 	$(RUN) doctor || $(MAKE) --no-print-directory system-packages
 	touch $@
 
-# Rendering needs EGL or OSMesa. As root on Debian and its kin they are installed; elsewhere
+# Rendering needs EGL or OSMesa. As root on Debian and its relatives they are installed; elsewhere
 # `doctor` says what is missing.
 .PHONY: system-packages
 system-packages:
@@ -106,9 +118,11 @@ $(SHEET): $(DATA)
 	$(RUN) inspect task=$(TASK) contact_sheet=$@ $(if $(filter inspect,$(MAKECMDGOALS)),$(ARGS))
 
 $(FOLDER)/pretrain/checkpoint.pt: $(DATA)
+	@$(NOTE_ASKED)
 	$(RUN) pretrain $(AGENT) overwrite=true $(ARGS)
 
 $(FOLDER)/finetune/checkpoint.pt: $(START)
+	@$(NOTE_ASKED)
 	$(RUN) finetune $(AGENT) overwrite=true $(ARGS)
 
 $(FOLDER)/evaluate/metrics.json: $(FOLDER)/finetune/checkpoint.pt
@@ -145,7 +159,7 @@ compare: $(READY)
 	@for task in $(TASKS); do $(MAKE) $(SUB) collect inspect TASK=$$task ARGS= || exit; done
 	@$(MAKE) $(SUB) --keep-going --jobs=$(JOBS) $(CELLS)
 	@for task in $(TASKS); do $(MAKE) $(SUB) report TASK=$$task \
-	    ALGO=$(firstword $(ALGOS)) SEED=$(firstword $(SEEDS)) ARGS= || exit; done
+	    ALGO=$(firstword $(ALGOS)) SEED=$(firstword $(SEEDS)) || exit; done
 	@$(MAKE) $(SUB) $(COMPARISON)
 
 # A folder for every choice of tasks, so that make knows whether this one was made.
@@ -169,7 +183,7 @@ cell:
 # Checks ----------------------------------------------------------------------------------------
 
 test: lint
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadscope
 
 # mypy does not follow the mapping of folders to packages: it reads links laid out as installed.
 TYPED := $(VENV)/typed/calql_vision

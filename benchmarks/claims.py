@@ -1,7 +1,7 @@
 """Measures the claims of docs/results.md, and writes its tables.
 
 python benchmarks/claims.py run [ROW ...]    every cell that has no result yet, a process per core
-python benchmarks/claims.py page             docs/claims/index.md from what there is
+python benchmarks/claims.py page             docs/claims/index.md and figures from what there is
 
 A finished cell leaves docs/claims/ROW/CELL.json, which is committed, so that nothing is run twice
 on any machine; an interrupted one starts again with the stage that it was in.
@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
+from claims_figure import draw
 from claims_page import write
 from claims_rows import ROWS, Cell
 
@@ -77,6 +78,8 @@ def call(folder: Path, *words: str) -> None:
 def prepare_data(cell: Cell, folder: Path) -> None:
     """Demonstrations of the task: collected, or recorded by robosuite's and robomimic's scripts."""
     path = Path("data") / f"{cell.data}.hdf5"
+    if path.is_file():
+        return
     with DATA:
         if path.is_file():
             return
@@ -139,6 +142,7 @@ def main(action: str, *names: str) -> None:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             list(pool.map(run, [cell for row in rows for cell in row.cells()]))
     write(ROWS)
+    draw(ROWS)
 
 
 if __name__ == "__main__":

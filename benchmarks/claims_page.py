@@ -32,14 +32,16 @@ def section(row: Row) -> str:
     lines = [f"## {row.claim}", ""]
     if not found:
         return "\n".join([*lines, "Not run yet.", ""])
+    lines += [f"![Success online, {row.name}]({row.name}.png)", ""]
     lines += [
         f"| {' | '.join(COLUMNS)} |",
         "|---" * len(COLUMNS) + "|",
     ]
     lines += [line(result) for result in found.values()]
-    lines += [total(method, [r for r in found.values() if r["method"] == method], row)
-              for method in row.methods]  # fmt: skip
-    return "\n".join([*filter(None, lines), "", provenance(found.values()), ""])
+    for method in row.methods:
+        results = [result for result in found.values() if result["method"] == method]
+        lines += [total(method, results, row)] if len(results) > 1 else []
+    return "\n".join([*lines, "", provenance(found.values()), ""])
 
 
 def line(result: dict[str, Any]) -> str:
@@ -56,9 +58,7 @@ def line(result: dict[str, Any]) -> str:
 
 
 def total(method: str, results: list[dict[str, Any]], row: Row) -> str:
-    """All data and seeds of a method together; nothing for a single run."""
-    if len(results) < 2:
-        return ""
+    """All data and seeds of a method together."""
     asked = sum(cell.method == method for cell in row.cells())
     known = {name: [r[name] for r in results if r[name]] for name in ("offline", "final")}
     pooled = {name: [sum(column) for column in zip(*counts, strict=True)] or None

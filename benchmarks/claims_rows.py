@@ -8,12 +8,8 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-RECORDING = (
-    "task=robosuite/Lift",
-    "scale.online_steps=4000",
-    "task.effort=1",
-    "scale.updates=3000",
-)
+ONLINE = ("task.effort=1", "scale.updates=4000", "scale.online_steps=4000")
+RECORDING = ("task=robosuite/Lift", *ONLINE)
 SMALL = (*RECORDING, "task.image_size=48")
 BASELINES = ("cal_ql", "bc", "bc_rlpd", "rlpd", "iql", "awac", "cql")
 
@@ -100,7 +96,7 @@ ROWS = [
     Row(
         "narrow",
         "Few demonstrations, all from the middle of the table",
-        tasks("lift_narrow", "pick_place_narrow", words=("scale.online_steps=4000",)),
+        tasks("lift_narrow", "pick_place_narrow", words=ONLINE),
         methods("cal_ql", "rlpd", "bc_rlpd"),
         (1, 2, 3, 4, 5),
     ),
@@ -121,7 +117,7 @@ ROWS = [
     Row(
         "ablations",
         "The default without each of its parts",
-        recordings(1) | tasks("lift_narrow", words=("scale.online_steps=4000",)),
+        recordings(1) | tasks("lift_narrow", words=ONLINE),
         without(
             own_encoder="algo.own_actor_encoder=false",
             bound="algo.bounded_target=false",

@@ -15,7 +15,7 @@ from calql_vision.encoders.cnn import CNNConfig
 from calql_vision.encoders.pixels import PixelEncoder
 from calql_vision.engine.learn import learn
 from calql_vision.engine.policy import AgentPolicy
-from calql_vision.types import EnvSpec, Observation, PixelBatch
+from calql_vision.types import EnvObservation, EnvSpec, Observation, PixelBatch
 
 CPU = torch.device("cpu")
 SPEC = EnvSpec(
@@ -195,11 +195,26 @@ def test_only_the_average_of_the_encoder_reaches_the_target(name):
 
 @pytest.mark.parametrize("name", AGENTS)
 def test_every_encoder_knows_the_statistics_of_proprioception(name):
-    agent = agent_of(small(name, own_actor_encoder=True))
+    agent = agent_of(small(name, own_actor_encoder=True, averaged_actor=True))
     agent.normalise_proprio(torch.full((4,), 3.0), torch.full((4,), 2.0))
     encoders = [module for module in agent.modules() if isinstance(module, PixelEncoder)]
-    assert len(encoders) >= 2
+    assert len(encoders) >= 3
     assert all((encoder.proprio_mean == 3).all() for encoder in encoders)
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_an_averaged_actor_follows_at_tau_and_alone_acts(name):
+    agent = agent_of(small(name, averaged_actor=True, tau=0.5))
+    slow = weights(agent.slow_actor[1])
+    agent.update(pixel_batch())
+    fast, now = weights(agent.actor), weights(agent.slow_actor[1])
+    trained = dict(agent.actor.named_parameters())
+    assert all(torch.allclose(now[key], (slow[key] + fast[key]) / 2) for key in trained)
+    seen = observation(torch.Generator().manual_seed(5))
+    acted = agent.act(seen, deterministic=True)
+    for parameter in agent.actor.parameters():
+        parameter.data.zero_()
+    assert torch.equal(acted, agent.act(seen, deterministic=True))
 
 
 @pytest.mark.parametrize("name", AGENTS)
@@ -270,10 +285,12 @@ def test_any_number_of_critics_is_one_batched_ensemble(critics):
 def test_deterministic_acting_repeats_itself_and_disturbs_no_random_numbers(name):
     agent = agent_of(small(name))
     state = agent.generator.get_state()
-    seen = {"images": np.zeros((2, 16, 16, 3), np.uint8), "proprio": np.zeros(4, np.float32)}
+    seen: EnvObservation = {
+        "images": np.zeros((2, 16, 16, 3), np.uint8),
+        "proprio": np.zeros(4, np.float32),
+    }
     still = AgentPolicy(agent, deterministic=True)
-    actions = [still.act(seen) for _ in range(2)]
-    assert np.array_equal(*actions)
+    assert np.array_equal(still.act(seen), still.act(seen))
     assert torch.equal(agent.generator.get_state(), state)
     moving = AgentPolicy(agent, deterministic=False)
     first, second = moving.act(seen), moving.act(seen)
@@ -286,7 +303,7 @@ def test_the_policy_stacks_frames_as_the_buffer_does():
     seen = []
     agent.encoder.register_forward_hook(lambda module, args, out: seen.append(args[0]))
     policy = AgentPolicy(agent, deterministic=True)
-    frames = [
+    frames: list[EnvObservation] = [
         {
             "images": np.full((2, 16, 16, 3), t, np.uint8),
             "proprio": np.full(4, t, np.float32),

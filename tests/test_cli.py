@@ -1,14 +1,16 @@
-"""The command line as a person meets it: a real process each."""
+"""The command line as a person meets it."""
 
 import os
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
 from importlib import import_module
 
 import pytest
 from omegaconf import OmegaConf
 
+from calql_vision import cli
 from calql_vision.agents import AGENTS, AgentConfig
 from calql_vision.cli import STAGES
 from calql_vision.cli.configuration import composed, offer_tasks, register, rows
@@ -18,26 +20,50 @@ from calql_vision.stages.finetune import FinetuneConfig
 from calql_vision.stages.pretrain import PretrainConfig
 
 
-def call(*words: str, folder, **environment: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "calql_vision", *words],
-        cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """call(*words, **environment) -> what the program leaves, run in this process and `tmp_path`.
+
+    A process of its own spends seconds on imports; one test below pays for it.
+    """
+
+    def run(*words: str, **environment: str) -> subprocess.CompletedProcess:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["calql-vision", *words])
+        monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+        for name, value in {"GOMP_SPINCOUNT": "20000", **environment}.items():
+            monkeypatch.setenv(name, value)
+        code: object = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = ended.code
+        sentence = code if isinstance(code, str) else ""  # which Python prints, and exits with 1
+        printed, complained = capsys.readouterr()
+        return subprocess.CompletedProcess(words, bool(code), printed, complained + sentence)
+
+    return run
 
 
-def test_help_names_every_stage(tmp_path):
-    run = call("--help", folder=tmp_path)
+def test_it_is_a_program(tmp_path):
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    for words, code in ((["--help"], 0), (["collect", "episodes=0"], 1)):
+        command = [sys.executable, "-m", "calql_vision", *words]
+        run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert run.returncode == code
+        assert "episodes=0" in run.stderr if code else "usage: calql-vision" in run.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_names_every_stage(call):
+    run = call("--help")
     assert run.returncode == 0
     assert all(name in run.stdout for name in (*STAGES, "doctor"))
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_help_of_a_stage_explains_its_keys(stage, tmp_path):
-    run = call(stage, "--help", folder=tmp_path)
+def test_help_of_a_stage_explains_its_keys(stage, call):
+    run = call(stage, "--help")
     assert run.returncode == 0, run.stderr
     assert "task" in run.stdout or "source" in run.stdout
     assert "usage: calql-vision" in run.stdout
@@ -100,8 +126,8 @@ def test_configurations_share_no_default():
         (["collect", "episodes=0"], "episodes=0"),
     ],
 )
-def test_bad_input_ends_in_a_sentence_and_a_failure(words, problem, tmp_path):
-    run = call(*words, folder=tmp_path)
+def test_bad_input_ends_in_a_sentence_and_a_failure(words, problem, call, tmp_path):
+    run = call(*words)
     assert run.returncode != 0
     assert problem in run.stderr
     assert "Traceback" not in run.stderr
@@ -116,11 +142,10 @@ def test_a_task_of_a_family_needs_no_yaml_but_obeys_the_one_it_has():
         assert (task.name, task.discount) == (f"robosuite/{name}", discount)
 
 
-def test_multirun_collects_every_combination(tmp_path):
+def test_multirun_collects_every_combination(call, tmp_path):
     run = call(
-        "collect", "-m", "task=lift,reach", "scale=smoke", "scale.episodes=1",
-        "task.image_size=16", folder=tmp_path,
-    )  # fmt: skip
+        "collect", "-m", "task=lift,reach", "scale=smoke", "scale.episodes=1", "task.image_size=16"
+    )
     assert run.returncode == 0, run.stderr
     assert sorted(path.name for path in tmp_path.rglob("*.hdf5")) == ["lift.hdf5", "reach.hdf5"]
     assert {path.name for path in tmp_path.iterdir()} == {".hydra", "data"}
@@ -135,6 +160,6 @@ def test_multirun_collects_every_combination(tmp_path):
         ("calql-vision collect task=pi", "task=pick_place"),
     ],
 )
-def test_the_shell_completes_stages_groups_and_keys(line, offered, tmp_path):
-    run = call("-sc", "query=bash", folder=tmp_path, COMP_LINE=line, COMP_POINT=str(len(line)))
+def test_the_shell_completes_stages_groups_and_keys(line, offered, call):
+    run = call("-sc", "query=bash", COMP_LINE=line, COMP_POINT=str(len(line)))
     assert offered in run.stdout.split(), run.stderr

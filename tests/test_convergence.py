@@ -1,6 +1,5 @@
 """How long pre-training lasts, and what is said of its critic."""
 
-import numpy as np
 import pytest
 
 from calql_vision.agents import CalQLConfig
@@ -55,7 +54,7 @@ def test_a_critic_that_has_settled_above_the_returns_is_fine():
 def test_a_critic_below_the_returns_or_still_moving_was_trained_too_short():
     low = unconverged_critic([-20.0] * 10, -8.0, POSSIBLE)
     assert "Q(data) = -20.0 is still below the mean return -8.0" in low
-    moving = unconverged_critic(np.linspace(0, -18, 10), -16.0, POSSIBLE)
+    moving = unconverged_critic([-2.0 * step for step in range(10)], -16.0, POSSIBLE)
     assert "Q(data) = -18.0 moved by 4.0 over the last fifth" in moving
 
 

@@ -5,6 +5,7 @@ import runpy
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -271,7 +272,7 @@ def test_it_is_inspected_and_learned_from(from_folder, tmp_path, monkeypatch, ca
     words = ["task=robosuite/Lift", "task.image_size=32", "task.horizon=2", "scale=smoke"]
     words += ["scale.updates=2", "scale.evaluations=1", "scale.validation_episodes=1"]
     words += [f"data.path={from_folder}", "algo.batch_size=4"]
-    config = OmegaConf.to_object(composed("pretrain", words))
+    config: Any = OmegaConf.to_object(composed("pretrain", words))
     assert "evaluation/success_rate" in pretrain.run(config)
 
 

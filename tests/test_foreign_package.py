@@ -82,7 +82,7 @@ def work(tmp_path_factory) -> Path:
         f"evaluate {AGENT} videos=1",
         f"diagnose {AGENT}",
         "report task=point/goal",
-        "convert source=data/point/goal.hdf5 format=pickled_tensors output=all.pt",
+        "convert source=data/point/goal.hdf5 format=tensor_file output=all.pt",
         "convert source=all.pt output=again.hdf5",
     )
     assert run.returncode == 0, run.stderr
@@ -139,12 +139,12 @@ FAULTS = {
     "calql_vision.algorithms": {"squared_error": "example_lab.lost:ALGORITHM"},
     "calql_vision.encoders": {"cnn": "example_lab.pooled:PooledConfig"},
     "calql_vision.environments": {"lost": "example_lab.point:family"},
-    "calql_vision.formats": {"odd": "example_lab.pickled_tensors:TensorFile"},
+    "calql_vision.formats": {"odd": "example_lab.tensor_file:TensorFile"},
     "calql_vision.configs": {"example_lab": "example_lab.configs"},
 }
 SENTENCES = {
-    "pretrain algo=squared_error": "error: the package example-lab, which adds 'squared_error' to "
-    "calql_vision.algorithms .*cannot be imported: ModuleNotFoundError.*lost.*; repair it",
+    "pretrain algo=squared_error encoder=impala": "error: the package example-lab, which adds "
+    "'squared_error' to calql_vision.algorithms .*cannot be imported: ModuleNotFoundError.*lost",
     "pretrain encoder=cnn": "error: calql-vision and the package example-lab both have 'cnn'",
     "collect task.name=lost/goal": "error: the package example-lab, which adds 'lost' .*'family'",
     "convert source=. format=odd": "error: the package example-lab, .*TensorFile.* not Format",
@@ -178,3 +178,16 @@ def test_configurations_that_are_lost_or_have_our_names_are_refused(tmp_path):
 
 def entries(declared: dict[str, dict[str, str]], group: str) -> list[EntryPoint]:
     return [EntryPoint(name, value, group) for name, value in declared.get(group, {}).items()]
+
+
+def test_the_recipes_quote_this_package_and_point_at_all_of_it():
+    root = SOURCE.parent.parent
+    text = (root / "CONTRIBUTING.md").read_text()
+    recipes = text.partition("## Recipes")[2].partition("\n## ")[0]
+    files = [p for p in SOURCE.rglob("*") if p.suffix in (".py", ".toml", ".yaml")]
+    lines = {line.strip() for path in files for line in path.read_text().splitlines()}
+    quoted = [line.strip() for line in recipes.splitlines() if line.startswith("    ")]
+    assert [line for line in quoted if line not in lines] == []
+    linked = {root / path for path in re.findall(r"\]\(([^)]+)\)", recipes)}
+    assert [path for path in linked if not path.is_file()] == []
+    assert {path for path in files if path.name != "__init__.py"} <= linked

@@ -1,6 +1,7 @@
 """What convert understands besides LeRobot: folders of .npz, Minari; what it says of the rest."""
 
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import minari
@@ -168,8 +169,8 @@ def minari_dataset(tmp_path, monkeypatch):
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
 
     def build(data_format="hdf5", with_images=True, with_infos=True):
-        env = gymnasium.make("calql_vision/Lift-v0", image_size=(48, 48), horizon=20)
-        views = env.pixel_spec.cameras if with_images else ()
+        env: Any = gymnasium.make("calql_vision/Lift-v0", image_size=(48, 48), horizon=20)
+        views = env.unwrapped.pixel_spec.cameras if with_images else ()
         buffers = [recorded(env, views, seed, with_infos) for seed in (0, 1)]
         minari.create_dataset_from_buffers(
             "tabletop/lift-v0",

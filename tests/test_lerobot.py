@@ -36,6 +36,7 @@ def made(tmp_path_factory):
     path = tmp_path_factory.mktemp("make") / "make.py"
     path.write_text(source)
     spec = importlib.util.spec_from_file_location("made", path)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

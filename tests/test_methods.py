@@ -13,7 +13,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from calql_vision.agents import Agent, AgentConfig, CalQLConfig, build_agent
+from calql_vision.agents import AgentConfig, CalQLConfig, build_agent
 from calql_vision.agents.awac import batch_weight
 from calql_vision.agents.config import online_config, with_options
 from calql_vision.agents.iql import advantage_weight
@@ -37,21 +37,21 @@ register("pretrain", PretrainConfig)
 
 
 @cache
-def configured(name: str) -> AgentConfig:
+def configured(name: str) -> Any:
     """The method as configs/algo says it is."""
     config: Any = OmegaConf.to_object(composed("pretrain", [f"algo={name}"]))
     return config.algo
 
 
-def small(name: str, **options) -> AgentConfig:
+def small(name: str, **options) -> Any:
     return replace(configured(name), hidden=[16, 16], batch_size=BATCH, **options)
 
 
-def built(config: AgentConfig, seed: int = 0) -> Agent:
+def built(config: AgentConfig, seed: int = 0) -> Any:
     return build_agent(SPEC, config, CNNConfig(features=FEATURES), CPU, seed)
 
 
-def agent_of(name: str, seed: int = 0, **options) -> Agent:
+def agent_of(name: str, seed: int = 0, **options) -> Any:
     return built(small(name, **options), seed)
 
 
@@ -244,7 +244,7 @@ def test_a_fitted_reference_is_the_floor_and_learns_the_returns():
 
 
 def test_the_actor_clones_behaviour_at_first():
-    official = {"q_weight": 1.0, "cloning_weight": 0.0}
+    official: dict[str, Any] = {"q_weight": 1.0, "cloning_weight": 0.0}
     agent, batch = agent_of("cal_ql", bc_updates=2, **official), feature_batch()
     samples = agent.sample_actions(batch)
     cloning = -agent.actor(batch.features).log_prob(batch.action)
@@ -329,7 +329,7 @@ def test_learning_rates_and_first_temperature_are_those_of_the_run_that_loads():
     saved = agent_of("cal_ql", q_weight=1.0)
     saved.update(pixel_batch())
     checkpoint = Checkpoint.of(saved, SPEC, RunConfig(), "pretrain", env_steps=0)
-    changes = {"actor_lr": 1e-5, "critic_lr": 2e-5, "initial_temperature": 0.5}
+    changes: dict[str, Any] = {"actor_lr": 1e-5, "critic_lr": 2e-5, "initial_temperature": 0.5}
     agent = agent_of("cal_ql", q_weight=1.0, **changes)
     checkpoint.restore(agent)
     rates = {name: o.param_groups[0]["lr"] for name, o in agent.optimizers.items()}

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,20 +39,20 @@ _GL_VARIABLES = ("MUJOCO_GL", "PYOPENGL_PLATFORM")
 
 
 def test_egl_is_preferred_and_osmesa_not_even_asked():
-    machine, environ = Machine("egl", "osmesa"), {}
+    machine, environ = Machine("egl", "osmesa"), dict[str, str]()
     assert choose_backend(environ, machine) == "egl"
     assert environ == {"MUJOCO_GL": "egl", "PYOPENGL_PLATFORM": "egl"}
     assert machine.asked == ["egl"]
 
 
 def test_osmesa_is_taken_where_egl_fails():
-    machine, environ = Machine("osmesa"), {}
+    machine, environ = Machine("osmesa"), dict[str, str]()
     assert choose_backend(environ, machine) == "osmesa"
     assert environ == {"MUJOCO_GL": "osmesa", "PYOPENGL_PLATFORM": "osmesa"}
 
 
 def test_a_choice_once_made_is_not_probed_again():
-    machine, environ = Machine("egl"), {}
+    machine, environ = Machine("egl"), dict[str, str]()
     choose_backend(environ, machine)
     choose_backend(environ, machine)
     assert machine.asked == ["egl"]
@@ -87,7 +88,7 @@ def test_it_renders_though_mujoco_was_imported_first_and_a_forgotten_env_closes_
 
 
 def test_each_camera_renders_the_same_alone_as_beside_others():
-    env = make_env("tabletop/lift", cameras=["wrist", "front"], image_size=(24, 32))
+    env: Any = make_env("tabletop/lift", cameras=["wrist", "front"], image_size=(24, 32))
     images = env.reset(seed=0)[0]["images"]
     for name, image in zip(env.pixel_spec.cameras, images, strict=True):
         alone = Cameras(env.model, [name], (24, 32))
@@ -97,7 +98,7 @@ def test_each_camera_renders_the_same_alone_as_beside_others():
 
 
 def test_pretty_and_plain_show_the_same_scene():
-    env = make_env("tabletop/lift", cameras=["front"], image_size=64)
+    env: Any = make_env("tabletop/lift", cameras=["front"], image_size=64)
     plain = env.reset(seed=0)[0]["images"]
     cameras = Cameras(env.model, ["front"], (64, 64), pretty=True)
     difference = np.abs(cameras.render(env.data).astype(int) - plain)

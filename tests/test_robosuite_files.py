@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from typing import Any
 
 import h5py
 import pytest
@@ -105,12 +106,13 @@ def test_absolute_goals_are_refused():
 def test_a_file_rebuilds_its_environment_and_both_versions_are_named(recorded, version):
     path = recorded(HEADERS[version])
     with pytest.warns(UserWarning, match=f"robosuite {version} but {robosuite.__version__}"):
-        env = make_env(f"robosuite/{path}", image_size=16)
-    arm = env.simulation.robot.part_controllers["right"]
+        env: Any = make_env(f"robosuite/{path}", image_size=16)
+    simulation = env.simulation
+    arm = simulation.robot.part_controllers["right"]
     spec = env.pixel_spec
     assert (spec.name, spec.cameras) == ("robosuite/Lift", ("robot0_eye_in_hand", "agentview"))
     assert (arm.name, arm.input_ref_frame) == ("OSC_POSE", "world")
-    assert env.simulation.env.lite_physics is False
+    assert simulation.env.lite_physics is False
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         again = spec_env(EnvSpec.from_dict(json.loads(json.dumps(spec.to_dict()))))

@@ -30,6 +30,8 @@ LEARNER = ("encoder.features=8", "algo.hidden=[16,16]", "algo.batch_size=8", "th
 COLLECT = (*TINY, "scale.episodes=3", "task.horizon=12")
 TRAIN = (*TINY, *LEARNER, "task.horizon=12", "scale.updates=4", "scale.online_steps=20",
          "scale.log_every=2", "scale.evaluations=1", "scale.validation_episodes=1")  # fmt: skip
+#: An update per online step, from the first one on.
+AT_ONCE = ("algo.online.warmup_steps=0", "algo.online.updates_per_step=1")
 
 
 def config(stage: str, *overrides: str):
@@ -141,7 +143,7 @@ def test_a_method_that_starts_from_nothing_neither_pretrains_nor_loads(demonstra
 
 
 def test_the_online_reference_can_be_dropped_or_bootstrapped(demonstrations, pretrained):
-    shared = (demonstrations, f"checkpoint={pretrained}", "overwrite=true")
+    shared = (demonstrations, f"checkpoint={pretrained}", "overwrite=true", *AT_ONCE)
     kept = online_rows(*shared)
     bootstrapped = online_rows(*shared, "algo.online.reference_steps=3")
     assert float(kept[0]["return_to_go"]) < float(bootstrapped[0]["return_to_go"])
@@ -182,9 +184,8 @@ def test_training_warns_of_a_critic_outside_the_possible_returns(demonstrations,
 
 
 def test_finetuning_goes_on_from_the_checkpoint(demonstrations, pretrained, workplace):
-    finetune.run(
-        config("finetune", *TRAIN, demonstrations, f"checkpoint={pretrained}", "output=here")
-    )
+    words = (*TRAIN, *AT_ONCE, demonstrations, f"checkpoint={pretrained}", "output=here")
+    finetune.run(config("finetune", *words))
     before, after = Checkpoint.load(pretrained), Checkpoint.load(Path("here/checkpoint.pt"))
     assert after.env_steps >= 20
     assert after.updates == before.updates + after.env_steps

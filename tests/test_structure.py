@@ -180,17 +180,40 @@ def python(folder: Path, code: str, *words: str) -> str:
     return run.stdout
 
 
-def test_make_knows_which_methods_need_no_pretraining():
-    makefile = (ROOT / "Makefile").read_text()
-    (line,) = [line for line in makefile.splitlines() if line.startswith("ONLINE_ONLY")]
+def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """What make would do in `folder`, installation aside, without doing it."""
+    for name in ("Makefile", "configs", "requirements.lock", "pyproject.toml"):
+        if not (folder / name).exists():
+            (folder / name).symlink_to(ROOT / name)
+    (folder / ".venv").mkdir(exist_ok=True)
+    (folder / ".venv/.ready").touch()
+    command = ["make", "--dry-run", "--no-print-directory", *words]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_make_knows_which_methods_need_no_pretraining(tmp_path):
     register("pretrain", PretrainConfig)
-    names = dict(group_choices(PretrainConfig()))["algo"]
     configs = {
-        name: OmegaConf.to_object(composed("pretrain", [f"algo={name}"])).algo for name in names
+        name: OmegaConf.to_object(composed("pretrain", [f"algo={name}"])).algo
+        for name in dict(group_choices(PretrainConfig()))["algo"]
     }
-    fresh = {name for name, config in configs.items() if not config.online.pretrained}
-    assert set(line.partition(":=")[2].split()) == fresh
+    for name, config in configs.items():
+        planned = make(tmp_path, "finetune", f"ALGO={name}").stdout
+        assert (" pretrain task=" in planned) is config.online.pretrained, name
     assert {config.name for config in configs.values()} == set(AGENTS), "a YAML for every row"
+
+
+def test_make_uses_a_run_again_only_for_what_was_asked_when_it_was_made(tmp_path):
+    made = tmp_path / "runs/tabletop/lift/cal_ql/seed0/asked"
+    made.parent.mkdir(parents=True)
+    made.write_text("SCALE=smoke ARGS=algo.tau=0.01\n")
+    same = ("evaluate", "SCALE=smoke")
+    assert make(tmp_path, *same, "ARGS=algo.tau=0.01 threads=1").returncode == 0
+    for words in (("evaluate",), same, ("report", "SCALE=smoke", "ARGS=algo.tau=0.02")):
+        refused = make(tmp_path, *words)
+        assert refused.returncode != 0
+        assert "was made with SCALE=smoke ARGS=algo.tau=0.01" in refused.stderr
+    assert make(tmp_path, "help").returncode == 0
 
 
 @pytest.mark.parametrize(

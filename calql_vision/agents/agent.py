@@ -44,6 +44,7 @@ class Agent(nn.Module, ABC):
         self.encoder = PixelEncoder(shape, encoder)
         self.actor_encoder = PixelEncoder(shape, encoder) if config.own_actor_encoder else None
         self.target_encoder: PixelEncoder | None = None  # where targets are slow, see CriticAgent
+        self.slow_actor: nn.ModuleList | None = None  # (encoder, actor), averaged over updates
         self.optimizers: dict[str, torch.optim.Optimizer] = {}
         self._trained: dict[str, list[nn.Parameter]] = {}
 
@@ -53,11 +54,26 @@ class Agent(nn.Module, ABC):
 
     def targets(self) -> list[tuple[nn.Module, nn.Module]]:
         """Pairs (target, online) of networks; the first follows the second."""
-        return [] if self.target_encoder is None else [(self.target_encoder, self.encoder)]
+        pairs: list[tuple[nn.Module, nn.Module]] = []
+        if self.target_encoder is not None:
+            pairs.append((self.target_encoder, self.encoder))
+        if self.slow_actor is not None:
+            pairs += zip(self.slow_actor, (self.acting_encoder, self.actor), strict=True)
+        return pairs
 
-    def policy_action(self, features: Tensor, deterministic: bool) -> Tensor:
-        """Features [B, D] -> actions [B, A] in [-1, 1]."""
-        policy = self.actor(features)
+    def add_slow_actor(self) -> None:
+        """Where the agent acts by an average of its actor's weights; once the actor is built.
+
+        A single step can leave the mean policy standing still a few centimetres from its goal.
+        """
+        if self.config.averaged_actor:
+            parts = (self.acting_encoder, self.actor)
+            self.slow_actor = nn.ModuleList(deepcopy(parts)).requires_grad_(False)
+
+    def policy_action(self, observation: Observation, deterministic: bool) -> Tensor:
+        """Observations -> actions [B, A] in [-1, 1]."""
+        encoder, actor = self.slow_actor or (self.acting_encoder, self.actor)
+        policy = actor(encoder(observation))
         if deterministic:
             return policy.mode
         return policy.sample(self.randn(*policy.mean.shape))[0]
@@ -149,7 +165,7 @@ class Agent(nn.Module, ABC):
     @torch.no_grad()
     def act(self, observation: Observation, deterministic: bool) -> Tensor:
         """Observations (batch B, any device) -> actions [B, A] in [-1, 1]."""
-        return self.policy_action(self.acting_encoder(observation.to(self.device)), deterministic)
+        return self.policy_action(observation.to(self.device), deterministic)
 
     @property
     def acting_encoder(self) -> PixelEncoder:
@@ -185,6 +201,7 @@ class CriticAgent(Agent):
         if config.averaged_encoder:
             self.target_encoder = deepcopy(self.encoder).requires_grad_(False)
         self.actor = self.build_actor(width)
+        self.add_slow_actor()
         self.to(self.device)
         self.add_optimizer("critic", self.critic_parameters(self.critic), config.critic_lr)
         self.add_optimizer("actor", self.actor_parameters(self.actor), config.actor_lr)

@@ -32,6 +32,7 @@ class BC(Agent):
         self.actor = GaussianActor(
             self.encoder_config.features, self.action_dim, self.config.hidden
         )
+        self.add_slow_actor()
         self.to(self.device)
         seeing = [*self.acting_encoder.parameters(), *self.actor.parameters()]
         self.add_optimizer("actor", seeing, self.config.actor_lr)

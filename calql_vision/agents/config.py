@@ -56,6 +56,7 @@ class AgentConfig:
     batch_size: int = option(64, "transitions per gradient step")
     tau: float = option(0.005, "share of the online weights in each target update")
     own_actor_encoder: bool = option(False, "the actor's loss trains an encoder of its own")
+    averaged_actor: bool = option(False, "act by a moving average of the actor's weights")
     annealed_actor: bool = option(
         False, "the actor's learning rate falls to 0 over pre-training, as half a cosine"
     )

@@ -1,4 +1,4 @@
-"""What scripted experts share: a noise knob that makes them clumsy."""
+"""What scripted experts share: action noise."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Expert(ABC):
     """An action per step, from the simulator's state alone, and noise on it.
 
     An action's first three numbers move the hand, the last is the grip, any between them turn the
-    hand. `noise` 0 is perfect, 1 is very clumsy (None: the
+    hand. `noise` 0 is perfect, 1 is strong (None: the
     task's default, about half successful). It scales an offset of the aim, drawn per episode; a
     shake of the hand that lasts several steps; and how often the hand wanders off at random, grip
     and all. Raises ValueError for a negative noise.

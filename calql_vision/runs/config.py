@@ -51,7 +51,7 @@ class ScaleConfig:
     """Amounts for a task of ordinary effort; `task.effort` multiplies those of training."""
 
     episodes: int = option(150, "demonstrations to collect")
-    updates: int = option(6000, "gradient steps of pre-training")
+    updates: int = option(4000, "gradient steps of pre-training")
     value_travels: float = option(
         2.0, "... or so many times what a value needs to travel, where more"
     )
