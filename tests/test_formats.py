@@ -190,7 +190,7 @@ def minari_dataset(tmp_path, monkeypatch):
 
 def recorded(env, views, seed: int, with_infos: bool) -> EpisodeBuffer:
     """An expert's episode for seed 0, else one of doing nothing."""
-    expert, ended = make_expert(env, noise=0.0), False
+    expert, ended = make_expert(env.unwrapped, noise=0.0), False
     observation, info = env.reset(seed=seed)
     expert.reset()
     buffer = EpisodeBuffer(
