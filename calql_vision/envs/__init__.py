@@ -20,6 +20,7 @@ for _class in tabletop.TASKS.values():
     gymnasium.register(
         id=f"calql_vision/{_class}-v0",
         entry_point=f"calql_vision.envs.tabletop.tasks:{_class}",
+        kwargs={"image_size": (tabletop.IMAGE_SIZE, tabletop.IMAGE_SIZE)},
     )
 
 
