@@ -12,7 +12,7 @@ import torch
 from calql_vision.agents import CalQLConfig, build_agent
 from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.datasets.returns import RewardConfig
-from calql_vision.encoders.pixels import EncoderConfig
+from calql_vision.encoders.cnn import CNNConfig
 from calql_vision.engine.learn import learn
 from calql_vision.types import EnvSpec, Episode
 
@@ -43,7 +43,7 @@ def updates_per_second(
     config: CalQLConfig, device: torch.device, buffer: EpisodeBuffer, updates: int = 150
 ) -> float:
     """Mean over `updates`, sampling included, after a warm-up."""
-    agent = build_agent(SPEC, config, EncoderConfig(), device, seed=0)
+    agent = build_agent(SPEC, config, CNNConfig(), device, seed=0)
     generator = np.random.default_rng(0)
     learn(agent, buffer, 20, generator)
     started = perf_counter()

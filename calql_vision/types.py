@@ -134,10 +134,6 @@ class PixelEnv(Protocol):
     action_space: Any
     observation_space: Any
 
-    @property
-    def unwrapped(self) -> Any:
-        """The family's own environment, below Gymnasium's wrappers."""
-
     def reset(self, *, seed: int | None = None) -> tuple[EnvObservation, dict[str, Any]]: ...
 
     def step(self, action: np.ndarray) -> tuple[EnvObservation, float, bool, bool, dict[str, Any]]:

@@ -1,8 +1,23 @@
 """A small stack of strided convolutions: enough for 48 to 96 pixels, and fast on a CPU."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from torch import nn
+
+from calql_vision.configs import option
+from calql_vision.encoders.config import EncoderConfig
+
+
+@dataclass
+class CNNConfig(EncoderConfig):
+    """Strided convolutions."""
+
+    name: str = "cnn"
+    channels: list[int] = option([16, 32, 32], "of the layers")
+
+    def backbone(self, channels: int, image_size: tuple[int, int]) -> nn.Module:
+        return cnn(channels, self.channels)
 
 
 def cnn(in_channels: int, channels: Sequence[int] = (16, 32, 32)) -> nn.Module:

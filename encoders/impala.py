@@ -1,8 +1,23 @@
 """IMPALA's residual encoder (Espeholt et al., arXiv 1802.01561, figure 3, right)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from torch import Tensor, nn
+
+from calql_vision.configs import option
+from calql_vision.encoders.config import EncoderConfig
+
+
+@dataclass
+class ImpalaConfig(EncoderConfig):
+    """Residual blocks."""
+
+    name: str = "impala"
+    channels: list[int] = option([16, 32, 32], "of the stages")
+
+    def backbone(self, channels: int, image_size: tuple[int, int]) -> nn.Module:
+        return impala(channels, self.channels)
 
 
 class ResidualBlock(nn.Module):

@@ -1,32 +1,13 @@
 """All cameras and proprioception in, one feature vector out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from calql_vision.configs import option
 from calql_vision.encoders.augment import color_jitter, random_shift
-from calql_vision.encoders.cnn import cnn
-from calql_vision.encoders.impala import impala
-from calql_vision.encoders.resnet import resnet18
-from calql_vision.encoders.visual_core import visual_core
+from calql_vision.encoders.config import EncoderConfig
 from calql_vision.types import Observation
-
-
-@dataclass
-class EncoderConfig:
-    """What the pixels go through before critic and actor see them."""
-
-    name: str = option("cnn", "the backbone")
-    features: int = option(64, "D, length of the bottleneck")
-    channels: list[int] = option([16, 32, 32], "cnn, impala: channels of the layers")
-    weights: str | None = option(None, "resnet18: local file with torchvision's state_dict")
-    separate_views: bool = option(False, "a backbone per camera instead of one over all channels")
-    frame_stack: int = option(1, "observations that the policy sees at once")
-    random_shift: int = option(4, "augmentation: the most that images shift, pixels; 0: none")
-    color_jitter: float = option(0.0, "augmentation: strength of changes of colour; 0: none")
 
 
 @dataclass(frozen=True)
@@ -38,16 +19,6 @@ class ObservationShape:
     width: int
     channels: int
     proprio: int
-
-
-Backbone = Callable[[int, tuple[int, int], EncoderConfig], nn.Module]
-
-BACKBONES: dict[str, Backbone] = {
-    "cnn": lambda channels, size, config: cnn(channels, config.channels),
-    "impala": lambda channels, size, config: impala(channels, config.channels),
-    "resnet18": lambda channels, size, config: resnet18(channels, config.weights),
-    "visual_core": lambda channels, size, config: visual_core(channels, size),
-}
 
 
 class PixelEncoder(nn.Module):
@@ -63,15 +34,11 @@ class PixelEncoder(nn.Module):
 
     def __init__(self, shape: ObservationShape, config: EncoderConfig):
         super().__init__()
-        if config.name not in BACKBONES:
-            raise ValueError(f"encoder.name={config.name}: choose one of {sorted(BACKBONES)}")
         self.shape, self.separate_views = shape, config.separate_views
         size = (shape.height, shape.width)
         groups = shape.views if config.separate_views else 1
         channels = shape.views * shape.channels // groups
-        self.backbones = nn.ModuleList(
-            BACKBONES[config.name](channels, size, config) for _ in range(groups)
-        )
+        self.backbones = nn.ModuleList(config.backbone(channels, size) for _ in range(groups))
         self.project_images = nn.Linear(self._flat_width(), config.features)
         self.project_proprio = nn.Linear(shape.proprio, config.features, bias=False)
         self.norm = nn.LayerNorm(config.features)

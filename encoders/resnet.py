@@ -1,9 +1,24 @@
 """torchvision's ResNet-18 with GroupNorm, for images of 84 pixels and more."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
+
+from calql_vision.configs import option
+from calql_vision.encoders.config import EncoderConfig
+
+
+@dataclass
+class ResNet18Config(EncoderConfig):
+    """torchvision's ResNet-18, its weights random or from a file."""
+
+    name: str = "resnet18"
+    weights: str | None = option(None, "local file with torchvision's state_dict; null: random")
+
+    def backbone(self, channels: int, image_size: tuple[int, int]) -> nn.Module:
+        return resnet18(channels, self.weights)
 
 
 def group_norm(channels: int) -> nn.Module:

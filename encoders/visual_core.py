@@ -1,8 +1,21 @@
 """robomimic's VisualCore: ResNet-18 convolutions and spatial softmax, as its policies use."""
 
+from dataclasses import dataclass
+
 from torch import nn
 
+from calql_vision.encoders.config import EncoderConfig
 from calql_vision.encoders.resnet import group_norm
+
+
+@dataclass
+class VisualCoreConfig(EncoderConfig):
+    """robomimic's, which has no options here."""
+
+    name: str = "visual_core"
+
+    def backbone(self, channels: int, image_size: tuple[int, int]) -> nn.Module:
+        return visual_core(channels, image_size)
 
 
 def visual_core(in_channels: int, image_size: tuple[int, int]) -> nn.Module:

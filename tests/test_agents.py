@@ -11,7 +11,8 @@ import torch
 from calql_vision.agents import AGENTS, build_agent
 from calql_vision.agents.cal_ql import CalQLConfig, calibrate
 from calql_vision.agents.soft import SoftConfig
-from calql_vision.encoders.pixels import EncoderConfig, PixelEncoder
+from calql_vision.encoders.cnn import CNNConfig
+from calql_vision.encoders.pixels import PixelEncoder
 from calql_vision.engine.learn import learn
 from calql_vision.engine.policy import AgentPolicy
 from calql_vision.types import EnvObservation, EnvSpec, Observation, PixelBatch
@@ -35,7 +36,7 @@ def small(name: str = "cal_ql", **options):
 
 
 def agent_of(config, seed: int = 0, **encoder):
-    return build_agent(SPEC, config, EncoderConfig(features=8, **encoder), CPU, seed)
+    return build_agent(SPEC, config, CNNConfig(features=8, **encoder), CPU, seed)
 
 
 def observation(draws: torch.Generator, frames: int = 1, batch: int = BATCH) -> Observation:
@@ -320,7 +321,7 @@ def test_the_policy_stacks_frames_as_the_buffer_does():
 
 def test_an_unknown_algorithm_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"ppo.*cal_ql"):
-        build_agent(SPEC, CalQLConfig(name="ppo"), EncoderConfig(), CPU, 0)
+        build_agent(SPEC, CalQLConfig(name="ppo"), CNNConfig(), CPU, 0)
 
 
 def test_targets_follow_by_tau():

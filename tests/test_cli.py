@@ -15,7 +15,9 @@ from calql_vision.agents import AGENTS, AgentConfig
 from calql_vision.cli import STAGES
 from calql_vision.cli.configuration import composed, offer_tasks, register, rows
 from calql_vision.configs import option
+from calql_vision.encoders import ENCODERS
 from calql_vision.stages.finetune import FinetuneConfig
+from calql_vision.stages.pretrain import PretrainConfig
 
 
 @pytest.fixture
@@ -76,7 +78,17 @@ def test_every_key_of_a_stage_has_a_meaning(stage):
 
 @pytest.mark.parametrize("name", AGENTS)
 def test_every_option_of_a_method_has_a_meaning(name):
-    for key, _, meaning in rows(AGENTS[name][1]()):
+    for key, _, meaning in rows(AGENTS[name].options()):
+        assert meaning, key
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_every_encoder_has_its_own_options_and_a_yaml_that_says_it(name):
+    register("pretrain", PretrainConfig)
+    config = OmegaConf.to_object(composed("pretrain", [f"encoder={name}"])).encoder
+    assert type(config) is ENCODERS[name]
+    assert config.name == name
+    for key, _, meaning in rows(config):
         assert meaning, key
 
 
@@ -125,9 +137,9 @@ def test_bad_input_ends_in_a_sentence_and_a_failure(words, problem, call, tmp_pa
 def test_a_task_of_a_family_needs_no_yaml_but_obeys_the_one_it_has():
     register("finetune", FinetuneConfig)
     offer_tasks(["scale=smoke", "task=robosuite/NutAssembly,robosuite//data/a.hdf5,robosuite/Lift"])
-    for name, image_size in (("NutAssembly", 48), ("/data/a.hdf5", 48), ("Lift", 84)):
+    for name, discount in (("NutAssembly", 0.97), ("/data/a.hdf5", 0.97), ("Lift", 0.98)):
         task = composed("finetune", [f"task=robosuite/{name}"]).task
-        assert (task.name, task.image_size) == (f"robosuite/{name}", image_size)
+        assert (task.name, task.discount) == (f"robosuite/{name}", discount)
 
 
 def test_multirun_collects_every_combination(call, tmp_path):

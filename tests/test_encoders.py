@@ -4,14 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from calql_vision.encoders import ENCODERS, EncoderConfig, check_encoder
 from calql_vision.encoders.augment import color_jitter, random_shift
-from calql_vision.encoders.pixels import (
-    BACKBONES,
-    EncoderConfig,
-    ObservationShape,
-    PixelEncoder,
-    augment,
-)
+from calql_vision.encoders.cnn import CNNConfig
+from calql_vision.encoders.pixels import ObservationShape, PixelEncoder, augment
+from calql_vision.encoders.resnet import ResNet18Config
 from calql_vision.types import Observation
 
 SHAPE = ObservationShape(views=2, height=48, width=48, channels=3, proprio=5)
@@ -50,7 +47,7 @@ def test_every_sample_and_view_is_shifted_by_itself():
 
 def test_s_and_next_s_are_shifted_independently():
     draws, same = generator(), observation(16)
-    first, second = (augment(same, EncoderConfig(), draws).images for _ in range(2))
+    first, second = (augment(same, CNNConfig(), draws).images for _ in range(2))
     assert first.dtype == torch.uint8
     assert not torch.equal(first, second)
 
@@ -75,10 +72,10 @@ def test_stacked_frames_are_jittered_alike():
 
 
 @pytest.mark.parametrize("separate", [False, True], ids=["joint", "separate"])
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_an_encoder_gives_bounded_features_and_learns_from_every_input(name, separate):
     torch.manual_seed(0)
-    encoder = PixelEncoder(SHAPE, EncoderConfig(name=name, features=16, separate_views=separate))
+    encoder = PixelEncoder(SHAPE, ENCODERS[name](features=16, separate_views=separate))
     seen = observation()
     features = encoder(seen)
     assert features.shape == (3, 16)
@@ -88,19 +85,19 @@ def test_an_encoder_gives_bounded_features_and_learns_from_every_input(name, sep
     assert missing == []
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_features_do_not_depend_on_the_rest_of_the_batch(name):
     torch.manual_seed(0)
-    encoder = PixelEncoder(SHAPE, EncoderConfig(name=name, features=16))
+    encoder = PixelEncoder(SHAPE, ENCODERS[name](features=16))
     seen = observation(4)
     alone = encoder(Observation(seen.images[:1], seen.proprio[:1]))
     torch.testing.assert_close(encoder(seen)[:1], alone, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", BACKBONES)
+@pytest.mark.parametrize("name", ENCODERS)
 def test_every_view_and_the_proprioception_matter(name):
     torch.manual_seed(0)
-    encoder = PixelEncoder(SHAPE, EncoderConfig(name=name, features=16))
+    encoder = PixelEncoder(SHAPE, ENCODERS[name](features=16))
     seen = observation()
     for view in range(SHAPE.views):
         images = seen.images.clone()
@@ -110,14 +107,14 @@ def test_every_view_and_the_proprioception_matter(name):
 
 
 def test_bytes_and_floats_are_encoded_alike():
-    encoder = PixelEncoder(SHAPE, EncoderConfig(features=16))
+    encoder = PixelEncoder(SHAPE, CNNConfig(features=16))
     seen = observation()
     as_floats = Observation(seen.images.float() / 255, seen.proprio)
     torch.testing.assert_close(encoder(seen), encoder(as_floats))
 
 
 def test_proprioception_is_normalised_by_the_given_statistics():
-    encoder = PixelEncoder(SHAPE, EncoderConfig(features=16))
+    encoder = PixelEncoder(SHAPE, CNNConfig(features=16))
     seen = observation()
     plain = encoder(seen)
     encoder.normalise_proprio(torch.full((5,), 3.0), torch.full((5,), 0.1))
@@ -128,7 +125,9 @@ def test_proprioception_is_normalised_by_the_given_statistics():
 
 def test_an_unknown_encoder_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"vit.*cnn.*visual_core"):
-        PixelEncoder(SHAPE, EncoderConfig(name="vit"))
+        check_encoder(EncoderConfig(name="vit"))
+    with pytest.raises(ValueError, match=r"impala does not go with CNNConfig.*encoder=impala"):
+        check_encoder(CNNConfig(name="impala"))
 
 
 @pytest.mark.parametrize("separate", [False, True], ids=["joint", "separate"])
@@ -137,9 +136,7 @@ def test_resnet_takes_weights_from_a_local_file(tmp_path, separate):
 
     network = resnet18()
     torch.save(network.state_dict(), tmp_path / "resnet18.pt")
-    config = EncoderConfig(
-        name="resnet18", weights=str(tmp_path / "resnet18.pt"), separate_views=separate
-    )
+    config = ResNet18Config(weights=str(tmp_path / "resnet18.pt"), separate_views=separate)
     first = PixelEncoder(SHAPE, config).backbones[0][0].weight
     repeats = 1 if separate else 2
     expected = network.conv1.weight.repeat(1, repeats, 1, 1) / repeats
@@ -153,4 +150,4 @@ def test_weights_that_do_not_fit_are_refused(tmp_path):
     ):
         torch.save({"other": torch.zeros(1)}, tmp_path / "bad.pt")
         with pytest.raises(ValueError, match=problem):
-            PixelEncoder(SHAPE, EncoderConfig(name="resnet18", weights=str(path)))
+            PixelEncoder(SHAPE, ResNet18Config(weights=str(path)))

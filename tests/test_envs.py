@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from calql_vision.engine.environments import spec_env
+from calql_vision.engine.environments import spec_env, task_env
 from calql_vision.engine.policy import RandomPolicy
 from calql_vision.engine.rollout import rollout
 from calql_vision.envs import env_names, make_env, make_expert
 from calql_vision.envs.robosuite import TASKS as ROBOSUITE_TASKS
 from calql_vision.envs.tabletop import TASKS
+from calql_vision.runs.config import TaskConfig
 from calql_vision.types import EnvSpec
 
 #: name -> arguments that keep a test short
@@ -129,8 +130,8 @@ def test_an_episode_after_a_restored_one_is_that_of_a_fresh_env(env):
     expected = rollout(fresh, random_policy(fresh), seed=4)
     fresh.close()
     demo = rollout(env, random_policy(env), seed=5, record_states=True)
-    if hasattr(env.unwrapped, "load_model"):
-        env.unwrapped.load_model(demo.model)
+    if hasattr(env, "load_model"):
+        env.load_model(demo.model)
     env.set_state(demo.states[0])
     again = rollout(env, random_policy(env), seed=4)
     np.testing.assert_array_equal(again.images, expected.images)
@@ -272,3 +273,12 @@ def test_the_expert_with_its_default_noise_succeeds_sometimes(env):
 def test_negative_noise_is_refused(lift):
     with pytest.raises(ValueError, match="negative"):
         make_expert(lift, noise=-0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "side"), [("tabletop/lift", 48), ("robosuite/Lift", 84), ("gym/FetchReach-v4", 84)]
+)
+def test_a_family_says_how_large_its_images_are_by_itself(name, side):
+    env = task_env(TaskConfig(name=name))
+    assert env.reset(seed=0)[0]["images"].shape[1:3] == env.pixel_spec.image_size == (side, side)
+    env.close()

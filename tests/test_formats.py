@@ -14,7 +14,7 @@ from robomimic.utils.dataset import SequenceDataset
 
 from calql_vision.datasets.hdf5 import DatasetError, read_episodes, read_spec
 from calql_vision.envs import make_expert
-from calql_vision.formats import SOURCES, recognised
+from calql_vision.formats import FORMATS, recognised
 from calql_vision.stages import convert
 from calql_vision.stages.convert import ConvertConfig
 from calql_vision.types import Episode
@@ -30,7 +30,7 @@ def run(source: Path, output: Path, **changes) -> Path:
 def test_what_is_not_understood_is_answered_with_what_would_be(tmp_path):
     with pytest.raises(DatasetError) as refusal:
         recognised(tmp_path)
-    for kind in SOURCES.values():
+    for kind in FORMATS.values():
         assert kind.summary in str(refusal.value)
     with pytest.raises(DatasetError, match="no such file or folder"):
         recognised(tmp_path / "nowhere")

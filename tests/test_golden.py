@@ -17,7 +17,8 @@ import torch
 from calql_vision.agents.cal_ql import CalQL, CalQLConfig, ConservativeActions, bound_rates
 from calql_vision.agents.soft import SampledActions, SoftAgent, SoftConfig
 from calql_vision.datasets.returns import returns_to_go
-from calql_vision.encoders.pixels import EncoderConfig, ObservationShape
+from calql_vision.encoders.cnn import CNNConfig
+from calql_vision.encoders.pixels import ObservationShape
 from calql_vision.types import FeatureBatch
 
 GOLDEN = Path(os.environ.get("CALQL_GOLDEN_DIR", Path(__file__).parent / "golden"))
@@ -119,7 +120,7 @@ def build(case: Case) -> SoftAgent:
     config = config_of(case.options)
     kind = CalQL if isinstance(config, CalQLConfig) else SoftAgent
     shape = ObservationShape(views=1, height=8, width=8, channels=3, proprio=1)
-    encoder = EncoderConfig(features=6)
+    encoder = CNNConfig(features=6)
     agent = kind(shape, 3, encoder, config, torch.device("cpu"), seed=0)
     with torch.no_grad():
         for ours, golden in all_tensors(agent, case, "params") + target_tensors(

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from calql_vision.agents import AGENTS
-from calql_vision.encoders.pixels import EncoderConfig, ObservationShape
+from calql_vision.encoders.cnn import CNNConfig
+from calql_vision.encoders.pixels import ObservationShape
 from calql_vision.networks import EnsembleCritic
 from calql_vision.types import FeatureBatch
 
@@ -46,7 +47,7 @@ class Case:
         options |= {"hidden": [16, 16], "layer_norm": False, "actor_lr": lr, "critic_lr": lr}
         config = config_type(**options)
         shape = ObservationShape(views=1, height=8, width=8, channels=3, proprio=1)
-        encoder = EncoderConfig(features=OBSERVATION)
+        encoder = CNNConfig(features=OBSERVATION)
         agent: Any = kind(shape, ACTION, encoder, config, torch.device("cpu"), seed=0)
         draws = [self.arrays[key] for key in ("noise/policy", "noise/next") if key in self.arrays]
         agent.randn = lambda *size: draws.pop(0)

@@ -208,5 +208,5 @@ def test_actions_are_rescaled_by_the_range_that_the_dataset_states(package_datas
 
 def test_a_folder_of_another_kind_is_never_replaced(ours, tmp_path):
     (tmp_path / "photographs").mkdir()
-    with pytest.raises(ValueError, match="is a folder, and no LeRobot dataset"):
+    with pytest.raises(ValueError, match="is a folder, not a LeRobot dataset"):
         run(ours, tmp_path / "photographs", format="lerobot", overwrite=True)

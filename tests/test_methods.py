@@ -20,7 +20,7 @@ from calql_vision.agents.iql import advantage_weight
 from calql_vision.agents.soft import SoftConfig, cloning_loss
 from calql_vision.agents.td3_bc import q_scale
 from calql_vision.cli.configuration import composed, register
-from calql_vision.encoders.pixels import EncoderConfig
+from calql_vision.encoders.cnn import CNNConfig
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.losses import expectile_loss, regression_loss
 from calql_vision.networks import TanhGaussian
@@ -48,7 +48,7 @@ def small(name: str, **options) -> Any:
 
 
 def built(config: AgentConfig, seed: int = 0) -> Any:
-    return build_agent(SPEC, config, EncoderConfig(features=FEATURES), CPU, seed)
+    return build_agent(SPEC, config, CNNConfig(features=FEATURES), CPU, seed)
 
 
 def agent_of(name: str, seed: int = 0, **options) -> Any:

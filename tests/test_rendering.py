@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,20 +88,20 @@ def test_it_renders_though_mujoco_was_imported_first_and_a_forgotten_env_closes_
 
 
 def test_each_camera_renders_the_same_alone_as_beside_others():
-    env = make_env("tabletop/lift", cameras=["wrist", "front"], image_size=(24, 32))
+    env: Any = make_env("tabletop/lift", cameras=["wrist", "front"], image_size=(24, 32))
     images = env.reset(seed=0)[0]["images"]
     for name, image in zip(env.pixel_spec.cameras, images, strict=True):
-        alone = Cameras(env.unwrapped.model, [name], (24, 32))
-        np.testing.assert_array_equal(alone.render(env.unwrapped.data), image[None])
+        alone = Cameras(env.model, [name], (24, 32))
+        np.testing.assert_array_equal(alone.render(env.data), image[None])
         alone.close()
     env.close()
 
 
 def test_pretty_and_plain_show_the_same_scene():
-    env = make_env("tabletop/lift", cameras=["front"], image_size=64)
+    env: Any = make_env("tabletop/lift", cameras=["front"], image_size=64)
     plain = env.reset(seed=0)[0]["images"]
-    cameras = Cameras(env.unwrapped.model, ["front"], (64, 64), pretty=True)
-    difference = np.abs(cameras.render(env.unwrapped.data).astype(int) - plain)
+    cameras = Cameras(env.model, ["front"], (64, 64), pretty=True)
+    difference = np.abs(cameras.render(env.data).astype(int) - plain)
     cameras.close()
     env.close()
     assert 0 < difference.mean() < 10

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from typing import Any
 
 import h5py
 import pytest
@@ -105,8 +106,8 @@ def test_absolute_goals_are_refused():
 def test_a_file_rebuilds_its_environment_and_both_versions_are_named(recorded, version):
     path = recorded(HEADERS[version])
     with pytest.warns(UserWarning, match=f"robosuite {version} but {robosuite.__version__}"):
-        env = make_env(f"robosuite/{path}", image_size=16)
-    simulation = env.unwrapped.simulation
+        env: Any = make_env(f"robosuite/{path}", image_size=16)
+    simulation = env.simulation
     arm = simulation.robot.part_controllers["right"]
     spec = env.pixel_spec
     assert (spec.name, spec.cameras) == ("robosuite/Lift", ("robot0_eye_in_hand", "agentview"))

@@ -12,6 +12,7 @@ import torch
 
 from calql_vision.analysis.outcome import final_success, offline_success
 from calql_vision.datasets.hdf5_layout import read_command
+from calql_vision.encoders.cnn import CNNConfig
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.runs.checkpoint import CheckpointFile
 from calql_vision.runs.config import RunConfig
@@ -124,10 +125,20 @@ def test_a_checkpoint_that_does_not_say_its_stage_still_acts(stage, in_project, 
     assert all(torch.equal(value, two[name]) for name, value in one.items())
 
 
+def test_a_checkpoint_with_the_options_of_every_encoder_still_acts(in_project, tmp_path):
+    """Format 2."""
+    content = torch.load("here/checkpoint.pt", weights_only=True)
+    encoder = content["encoder"] | {"weights": None}
+    torch.save(content | {"format": 2, "encoder": encoder}, tmp_path / "old.pt")
+    old, new = Checkpoint.load(tmp_path / "old.pt"), Checkpoint.load(Path("here/checkpoint.pt"))
+    assert old.encoder == new.encoder
+    assert old.build(torch.device("cpu")).encoder_config == CNNConfig(**new.encoder)
+
+
 def test_other_formats_are_refused_in_a_sentence(in_project, tmp_path):
     content = torch.load("here/checkpoint.pt", weights_only=True)
     torch.save(content | {"format": 99}, tmp_path / "new.pt")
-    with pytest.raises(ValueError, match=r"new\.pt is of format 99.*reads 2"):
+    with pytest.raises(ValueError, match=r"new\.pt is of format 99.*reads 2 and 3"):
         CheckpointFile.load(tmp_path / "new.pt")
     for source, load in (
         (FOLDER.training("finetune") / "launch.json", Launch.load),

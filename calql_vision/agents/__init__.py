@@ -1,5 +1,7 @@
 """The table of algorithms."""
 
+from typing import NamedTuple
+
 import torch
 
 from calql_vision.agents.agent import Agent
@@ -10,27 +12,43 @@ from calql_vision.agents.config import AgentConfig
 from calql_vision.agents.iql import IQL, IQLConfig
 from calql_vision.agents.soft import SoftAgent, SoftConfig
 from calql_vision.agents.td3_bc import TD3BC, TD3BCConfig
-from calql_vision.encoders.pixels import EncoderConfig, ObservationShape
+from calql_vision.configs.entry_points import Table
+from calql_vision.encoders import EncoderConfig, check_encoder
+from calql_vision.encoders.pixels import ObservationShape
 from calql_vision.types import EnvSpec
 
-#: name in the configuration -> (class, its options). A method that is only a choice of options is a
-#: file of configs/algo alone: cql, rlpd, wsrl and others.
-AGENTS: dict[str, tuple[type[Agent], type[AgentConfig]]] = {
-    "cal_ql": (CalQL, CalQLConfig),
-    "sac": (SoftAgent, SoftConfig),
-    "iql": (IQL, IQLConfig),
-    "awac": (AWAC, AWACConfig),
-    "td3_bc": (TD3BC, TD3BCConfig),
-    "bc": (BC, BCConfig),
+
+class Algorithm(NamedTuple):
+    """A row of the table."""
+
+    agent: type[Agent]
+    options: type[AgentConfig]  # what `agent` takes as its `config`
+
+
+_OURS = {
+    "cal_ql": Algorithm(CalQL, CalQLConfig),
+    "sac": Algorithm(SoftAgent, SoftConfig),
+    "iql": Algorithm(IQL, IQLConfig),
+    "awac": Algorithm(AWAC, AWACConfig),
+    "td3_bc": Algorithm(TD3BC, TD3BCConfig),
+    "bc": Algorithm(BC, BCConfig),
 }
+#: name in the configuration -> class and options. A method that is only a choice of options is a
+#: file of configs/algo alone: cql, rlpd, wsrl and others.
+AGENTS = Table("calql_vision.algorithms", _OURS, Algorithm)
 
 
 def build_agent(
     spec: EnvSpec, config: AgentConfig, encoder: EncoderConfig, device: torch.device, seed: int
 ) -> Agent:
-    """A fresh agent for an environment. Raises ValueError for an unknown name."""
+    """A fresh agent for an environment. Raises ValueError for an unknown name.
+
+    `spec` is the environment's `pixel_spec`; `seed` draws the initial weights and all that the
+    agent draws later.
+    """
     if config.name not in AGENTS:
         raise ValueError(f"algo.name={config.name}: choose one of {sorted(AGENTS)}")
+    check_encoder(encoder)
     height, width = spec.image_size
     shape = ObservationShape(
         views=len(spec.cameras),
@@ -39,7 +57,7 @@ def build_agent(
         channels=3 * encoder.frame_stack,
         proprio=spec.proprio_dim * encoder.frame_stack,
     )
-    return AGENTS[config.name][0](shape, spec.action_dim, encoder, config, device, seed)
+    return AGENTS[config.name].agent(shape, spec.action_dim, encoder, config, device, seed)
 
 
-__all__ = ["AGENTS", "Agent", "AgentConfig", "CalQL", "CalQLConfig", "build_agent"]
+__all__ = ["AGENTS", "Agent", "AgentConfig", "Algorithm", "CalQL", "CalQLConfig", "build_agent"]

@@ -89,11 +89,11 @@ def _run_stage(name: str, words: list[str]) -> None:
     module = import_module(stage.module)
     config_class = getattr(module, stage.config)
     register(name, config_class)
-    offer_tasks(words)
-    if {"-h", "--help"} & set(words):
-        print(explain(name, config_class))
-        return
     try:
+        offer_tasks(words)
+        if {"-h", "--help"} & set(words):
+            print(explain(name, config_class))
+            return
         check_keys(name, words)
     except ValueError as error:
         sys.exit(f"error: {error}")

@@ -3,8 +3,6 @@
 import difflib
 import inspect
 from dataclasses import fields, is_dataclass
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from typing import Any
 
 from hydra import compose, initialize_config_module
@@ -13,19 +11,16 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from calql_vision.agents import AGENTS
+from calql_vision.cli.search_path import CONFIGS, config_folders, install
 
-CONFIGS = "calql_vision.configs"
 #: Keys below these are not ours to know: arguments of environments, options of an algorithm.
 FREE = ("task.kwargs.", "task.collect_kwargs.", "env_kwargs.", "rename.", "algo.online.options.")
 
 
 def register(stage: str, config_class: type) -> None:
-    """Make the dataclasses known to hydra as schema/<stage> and schema/<algorithm>."""
-    store = ConfigStore.instance()
-    store.store(group="schema", name=stage, node=config_class)
-    for name, (_, options) in AGENTS.items():
-        store.store(group="schema", name=name, node=options)
+    """Make a stage's dataclass known to hydra as schema/<stage>, and where all else lies."""
+    ConfigStore.instance().store(group="schema", name=stage, node=config_class)
+    install()
 
 
 def offer_tasks(words: list[str]) -> None:
@@ -33,7 +28,8 @@ def offer_tasks(words: list[str]) -> None:
     values = [word.partition("=")[2] for word in words if word.startswith("task=")]
     for choice in ",".join(values).split(","):
         *folders, name = [part for part in choice.split("/") if part] or [""]
-        if folders and not (files(CONFIGS) / "task" / f"{choice}.yaml").is_file():
+        path = f"task/{choice}.yaml"
+        if folders and not any((folder / path).is_file() for folder in config_folders()):
             group = "/".join(["task", *folders])
             ConfigStore.instance().store(group=group, name=name, node={"name": choice})
 
@@ -96,18 +92,14 @@ def explain(stage: str, config_class: type) -> str:
 
 def group_choices(config: Any) -> list[tuple[str, list[str]]]:
     """The YAML files that each group of a stage offers, those in its folders included."""
-    folders = [(field.name, files(CONFIGS) / field.name) for field in fields(config)]
-    return [(name, sorted(_yaml_names(folder))) for name, folder in folders if folder.is_dir()]
+    groups = {field.name: _yaml_names(field.name) for field in fields(config)}
+    return [(group, names) for group, names in groups.items() if names]
 
 
-def _yaml_names(folder: Traversable, prefix: str = "") -> list[str]:
-    found = []
-    for path in folder.iterdir():
-        if path.is_dir():
-            found += _yaml_names(path, f"{prefix}{path.name}/")
-        elif path.name.endswith(".yaml"):
-            found.append(prefix + path.name.removesuffix(".yaml"))
-    return found
+def _yaml_names(group: str) -> list[str]:
+    places = [folder / group for folder in config_folders()]
+    found = [path.relative_to(place) for place in places for path in place.rglob("*.yaml")]
+    return sorted(path.with_suffix("").as_posix() for path in found)
 
 
 def rows(config: Any, prefix: str = "") -> list[tuple[str, str, str]]:

@@ -1,16 +1,20 @@
 """Agents into checkpoints and back."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import torch
 
 from calql_vision.agents import AGENTS, Agent, build_agent
 from calql_vision.agents.config import with_options
 from calql_vision.agents.soft import SoftAgent
-from calql_vision.encoders.pixels import EncoderConfig
+from calql_vision.encoders import ENCODERS
+from calql_vision.engine.device import choose_device
+from calql_vision.engine.environments import spec_env
+from calql_vision.engine.policy import AgentPolicy
 from calql_vision.runs.checkpoint import CheckpointFile
 from calql_vision.runs.config import RunConfig
-from calql_vision.types import EnvSpec
+from calql_vision.types import EnvSpec, PixelEnv
 
 
 class Checkpoint(CheckpointFile):
@@ -38,8 +42,9 @@ class Checkpoint(CheckpointFile):
 
     def build(self, device: torch.device, seed: int = 0) -> Agent:
         """The agent as it was saved."""
-        config = with_options(AGENTS[self.algo["name"]][1](), self.algo)
-        agent = build_agent(self.spec, config, EncoderConfig(**self.encoder), device, seed)
+        config = with_options(AGENTS[self.algo["name"]].options(), self.algo)
+        encoder = ENCODERS[self.encoder["name"]](**self.encoder)
+        agent = build_agent(self.spec, config, encoder, device, seed)
         self.restore(agent)
         return agent
 
@@ -59,3 +64,30 @@ class Checkpoint(CheckpointFile):
         agent.updates = self.updates
         if agent.device.type == "cpu":  # a GPU's generator has a state of another kind
             agent.generator.set_state(self.generator)
+
+
+class TrainedPolicy(AgentPolicy):
+    """An agent's policy that knows the environment it was trained in.
+
+    `spec` says which observations it takes: {"images": uint8 [V, H, W, 3], "proprio": float32 [P]}.
+    """
+
+    def __init__(self, agent: Agent, deterministic: bool, spec: EnvSpec):
+        super().__init__(agent, deterministic)
+        self.spec = spec
+
+    def make_env(self) -> PixelEnv:
+        """A new environment like the one it was trained in."""
+        return spec_env(self.spec)
+
+
+def load_policy(
+    path: str | Path, device: str = "auto", deterministic: bool = True
+) -> TrainedPolicy:
+    """The trained agent of a checkpoint.pt, ready to act: `policy.act(observation)` -> action.
+
+    Call `policy.reset()` before each episode. `device` is auto, cpu or cuda. Raises ValueError for
+    what is no checkpoint.
+    """
+    checkpoint = Checkpoint.load(Path(path))
+    return TrainedPolicy(checkpoint.build(choose_device(device)), deterministic, checkpoint.spec)

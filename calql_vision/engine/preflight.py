@@ -82,7 +82,7 @@ def compare_specs(theirs: EnvSpec, ours: EnvSpec, source: str) -> list[Mismatch]
 
 def check_numbers(buffer: EpisodeBuffer, env: PixelEnv, path: Path) -> list[Mismatch]:
     """Ranges of actions, lengths and proprioception against the environment's first moment."""
-    spec, found = env.unwrapped.pixel_spec, []
+    spec, found = env.pixel_spec, []
     largest = float(np.abs(buffer.all_actions()).max())
     if largest < _SMALL_ACTIONS:
         found.append(
@@ -143,12 +143,12 @@ def check_picture(path: Path, env: PixelEnv, selection: Selection) -> list[Misma
         if "states" not in demo:
             return []
         state, model = demo["states"][0], demo.attrs.get("model_file")
-    spec = env.unwrapped.pixel_spec
+    spec = env.pixel_spec
     env.reset(seed=0)
     try:
-        if model is not None and hasattr(env.unwrapped, "load_model"):
-            env.unwrapped.load_model(model)
-        seen = env.unwrapped.set_state(state)
+        if model is not None and hasattr(env, "load_model"):
+            env.load_model(model)
+        seen = env.set_state(state)
     except ValueError as error:
         return [Mismatch(f"{path}: {name}: its states are not {spec.name}'s ({error})")]
     where = f"{path}: {name}"
@@ -218,7 +218,7 @@ def check_demonstrations(
 ) -> list[Mismatch]:
     """All of a file of demonstrations, read into `buffer`; `env` needs a reset afterwards."""
     return [
-        *compare_specs(read_spec(path, selection), env.unwrapped.pixel_spec, str(path)),
+        *compare_specs(read_spec(path, selection), env.pixel_spec, str(path)),
         *check_numbers(buffer, env, path),
         *check_picture(path, env, selection),
     ]

@@ -33,7 +33,7 @@ def with_fitting_horizon(
     A limit that `task.horizon` states is left alone (the preflight refuses one that is too
     short); a new environment takes the place of `env`, which is closed.
     """
-    own = env.unwrapped.pixel_spec.horizon
+    own = env.pixel_spec.horizon
     horizon = fitting_horizon(demonstrations, own)
     if task.horizon is not None or horizon == own:
         return task, env

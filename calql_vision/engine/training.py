@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from calql_vision.agents import Agent, AgentConfig
 from calql_vision.datasets.buffer import EpisodeBuffer
-from calql_vision.encoders.pixels import EncoderConfig
+from calql_vision.encoders.config import EncoderConfig
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.convergence import diverged_critic, unconverged_critic
 from calql_vision.engine.demonstrations import as_shown
@@ -53,7 +53,7 @@ def check_fit(
     start: Checkpoint | None = None,
 ) -> None:
     """Warn of, or refuse, what does not fit together. `env` needs a reset afterwards."""
-    spec = env.unwrapped.pixel_spec
+    spec = env.pixel_spec
     path, selection = config.data_path, as_shown(spec, config.data)
     mismatches = compare_specs(start.spec, spec, "the checkpoint") if start else []
     if len(buffer):
@@ -98,7 +98,7 @@ class TrainingRun:
 
     def save(self, env_steps: int) -> Path:
         """The finished run's checkpoint."""
-        path, spec = self.folder / CHECKPOINT, self.env.unwrapped.pixel_spec
+        path, spec = self.folder / CHECKPOINT, self.env.pixel_spec
         Checkpoint.of(self.agent, spec, self.config, self.stage, env_steps).save(path)
         return path
 

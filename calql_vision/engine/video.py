@@ -24,7 +24,7 @@ def write_video(path: Path, env: PixelEnv, episodes: Sequence[Episode], speed: f
     length = max(len(film) for film in films)
     frames = [_grid([film[min(t, len(film) - 1)] for film in films]) for t in range(length)]
     frames += frames[-1:] * 8  # time to see the end
-    fps = env.unwrapped.pixel_spec.control_hz * speed
+    fps = env.pixel_spec.control_hz * speed
     with whole_file(path) as partial, closing(Mp4Writer(partial, frames[0].shape[:2], fps)) as film:
         film.append(frames)
 

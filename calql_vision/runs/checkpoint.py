@@ -17,7 +17,9 @@ if TYPE_CHECKING:  # torch is loaded where a file is opened, not by who only kno
 
     from calql_vision.types import EnvSpec
 
-FORMAT = 2  # 1: no averaged encoder, `separate_actor` among the options of the encoder
+FORMAT = 3  # 1: no averaged encoder, `separate_actor` among the options of the encoder
+#: Format 2 stored with every encoder the options of all; now each has its own.
+_OWNERS_2 = {"channels": ("cnn", "impala"), "weights": ("resnet18",)}
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,10 @@ class CheckpointFile:
         if not path.is_file():
             raise ValueError(f"{path}: no such checkpoint; run the stage before this one first")
         content = _content(path)
-        check_format(path, content.pop("format", None), known=(FORMAT,))
+        found = content.pop("format", None)
+        check_format(path, found, known=(2, FORMAT))
+        if found == 2:
+            content["encoder"] = _own_options(content["encoder"])
         plain = content.pop("config")
         stage = content.pop("stage", None) or _stage_by_keys(plain)
         try:
@@ -89,6 +94,12 @@ def _content(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or not {"format", "config", "weights"} <= set(content):
         raise ValueError(f"{path} is damaged or no checkpoint; train again")
     return content
+
+
+def _own_options(encoder: dict[str, Any]) -> dict[str, Any]:
+    """Of what format 2 stored, what belongs to the encoder."""
+    others = {key for key, owners in _OWNERS_2.items() if encoder.get("name") not in owners}
+    return {key: value for key, value in encoder.items() if key not in others}
 
 
 def _stage_by_keys(plain: dict[str, Any]) -> str:

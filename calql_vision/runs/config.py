@@ -20,7 +20,9 @@ class TaskConfig:
         None, "the demonstrations' own name, where a task has several kinds"
     )
     cameras: list[str] | None = option(None, "names, in order; null: the family's own choice")
-    image_size: int = option(48, "side of the square images, pixels")
+    image_size: int | None = option(
+        None, "side of the square images, pixels; null: the family's own"
+    )
     horizon: int | None = option(None, "steps; null: the task's own, or what demonstrations need")
     discount: float = option(0.97, "gamma, per step")
     effort: float = option(1.0, "factor on the amounts of training that `scale` sets")

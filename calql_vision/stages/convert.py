@@ -1,4 +1,4 @@
-"""Other people's data into a pixel file of robomimic's layout, and that file into LeRobot's."""
+"""Other people's data into a pixel file of robomimic's layout, or into another format."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -12,24 +12,18 @@ from tqdm import tqdm
 from calql_vision.configs import option
 from calql_vision.datasets.hdf5_layout import DatasetError, camera_names, environment
 from calql_vision.datasets.hdf5_select import Selection
-from calql_vision.datasets.hdf5_write import EpisodeWriter, check_storage
+from calql_vision.datasets.hdf5_write import check_storage
 from calql_vision.datasets.whole_file import check_output, whole_file
 from calql_vision.engine.finished_demos import FinishedDemos, fingerprint
 from calql_vision.engine.replay import Storage, assemble, render
 from calql_vision.envs import make_env
-from calql_vision.formats import Format, recognised
+from calql_vision.formats import Format, recognised, writable
+from calql_vision.formats.format import EpisodeWriter, WriteOptions
 from calql_vision.formats.hdf5 import PixelFile
-from calql_vision.formats.lerobot import is_lerobot
-from calql_vision.formats.lerobot_write import LeRobotWriter
 from calql_vision.formats.pixels import Choice, EpisodeBuilder, PixelSource
 from calql_vision.formats.states import Recordings
 from calql_vision.runs.launch import software_versions, typed_command
 from calql_vision.types import EnvSpec, PixelEnv
-
-FORMATS = ("hdf5", "lerobot")
-#: Side of the images where neither the configuration nor the source says one, by family.
-_SIZES = {"robosuite": 84}
-_SIZE = 48
 
 
 @dataclass
@@ -43,7 +37,8 @@ class ConvertConfig:
     source: str = option("", "path of a file or a folder; what it is, it shows itself")
     output: str | None = option(None, "path of the result; null: beside the source, named after it")
     format: str = option(
-        "hdf5", "of the result: hdf5 (robomimic's layout) or lerobot (a folder, v3.0)"
+        "hdf5",
+        "of the result: hdf5 (robomimic's layout), lerobot (a folder, v3.0) or another package's",
     )
     env: str | None = option(None, '"family/task" that it comes from; null: as the source says')
     env_kwargs: dict[str, Any] = option({}, "further arguments of make_env")
@@ -51,7 +46,7 @@ class ConvertConfig:
         None, "in order; null: those of the source, or the family's own"
     )
     image_size: int | None = option(
-        None, "side of the square images, pixels; null: the source's, or 48"
+        None, "side of the square images, pixels; null: the source's, or the family's own"
     )
     proprio_keys: list[str] | None = option(
         None, "names of stored observations; null: the source's own choice"
@@ -86,7 +81,7 @@ def run(config: ConvertConfig) -> Path:
     source = Path(config.source)
     found = recognised(source)
     _check_options(config)
-    output = Path(config.output or _beside(source, config.format))
+    output = Path(config.output or _beside(source, config))
     _check_output(config, output)
     if found.has_states and config.format == "hdf5":
         _render(found.open(source), output, config)
@@ -96,23 +91,22 @@ def run(config: ConvertConfig) -> Path:
     return output
 
 
-def _beside(source: Path, form: str) -> Path:
+def _beside(source: Path, config: ConvertConfig) -> Path:
     place = source.resolve()
     name = place.stem if place.is_file() else place.name
-    ending = {"hdf5": "pixels.hdf5", "lerobot": "lerobot"}[form]
-    return source.parent / f"{name}_{ending}"
+    return source.parent / f"{name}_{writable(config.format).ending}"
 
 
 def _check_options(config: ConvertConfig) -> None:
-    if config.format not in FORMATS:
-        raise ValueError(f"format={config.format!r} does not exist; choose {' or '.join(FORMATS)}")
+    writable(config.format)
     check_storage(_compression(config), config.done_mode)
 
 
 def _check_output(config: ConvertConfig, output: Path) -> None:
     check_output(output, config.overwrite)
-    if output.is_dir() and not is_lerobot(output):
-        raise ValueError(f"{output} is a folder, and no LeRobot dataset: choose another output")
+    form = writable(config.format)
+    if output.is_dir() and not form.recognise(output):
+        raise ValueError(f"{output} is a folder, not {form.summary}: choose another output")
 
 
 def _compression(config: ConvertConfig) -> str | None:
@@ -145,13 +139,12 @@ def _environment(env_args: dict[str, Any], config: ConvertConfig) -> Callable[[]
     """What builds the environment of env_args, seen as the configuration wants it."""
     (name, further), kwargs = environment(env_args), env_args["env_kwargs"]
     name = config.env or name
-    size = _SIZES.get(name.partition("/")[0], _SIZE)
-    stored_size = (kwargs.get("camera_heights", size), kwargs.get("camera_widths", size))
+    stored_size = (kwargs.get("camera_heights"), kwargs.get("camera_widths"))
     return partial(
         make_env,
         name,
         cameras=config.cameras or camera_names(env_args) or None,
-        image_size=config.image_size or stored_size,
+        image_size=config.image_size or (stored_size if all(stored_size) else None),
         horizon=kwargs.get("horizon"),
         **further | config.env_kwargs,
     )
@@ -184,7 +177,7 @@ def _identity(spec: EnvSpec, config: ConvertConfig) -> dict[str, Any]:
 def _take_over(found: Format, source: Path, output: Path, config: ConvertConfig) -> None:
     opened = _pixel_source(found, source, config)
     builder = EpisodeBuilder(opened, _choice(config))
-    with _writer(output, builder.spec, config) as writer:
+    with _open(output, builder.spec, config) as writer:
         for episode in tqdm(builder, "convert", len(opened), unit="episode"):
             writer.append(episode)
 
@@ -204,23 +197,18 @@ def _choice(config: ConvertConfig) -> Choice:
     return Choice(**{name: given[name] for name in names}, stores_last=stores_last)
 
 
-def _writer(
+def _open(
     output: Path, spec: EnvSpec, config: ConvertConfig
-) -> AbstractContextManager[EpisodeWriter | LeRobotWriter]:
-    if config.format == "lerobot":
-        return LeRobotWriter(
-            output,
-            spec,
-            versions=software_versions(),
-            instruction=config.instruction or spec.name,
-            lossless=config.lossless,
-        )
-    return EpisodeWriter(
-        output,
-        spec,
+) -> AbstractContextManager[EpisodeWriter]:
+    options = WriteOptions(
         versions=software_versions(),
+        command=typed_command(),
+        instruction=config.instruction or spec.name,
+        lossless=config.lossless,
         compression=_compression(config),
         next_obs=config.next_obs,
         done_mode=config.done_mode,
-        command=typed_command(),
     )
+    write = writable(config.format).write
+    assert write is not None, "writable refuses others"
+    return write(output, spec, options)

@@ -69,14 +69,14 @@ def run(config: EvaluateConfig) -> Evaluation:
         _write(folder, found, shown, env)
     finally:
         env.close()
-    print(f"evaluate: {env.unwrapped.pixel_spec.name}, {result}")
+    print(f"evaluate: {env.pixel_spec.name}, {result}")
     return result
 
 
 def check_fit(checkpoint: Checkpoint, env: PixelEnv, mode: str) -> None:
     """The environment as it is now against the one that the agent was trained in, and against the
     demonstrations if they still are where they were. `env` needs a reset afterwards."""
-    spec = env.unwrapped.pixel_spec
+    spec = env.pixel_spec
     mismatches = compare_specs(checkpoint.spec, spec, "the checkpoint")
     if (spec.proprio, spec.cameras) != (checkpoint.spec.proprio, checkpoint.spec.cameras):
         sentence = f"{spec.name} now has other cameras or proprioception than the checkpoint"

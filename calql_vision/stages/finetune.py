@@ -47,11 +47,11 @@ def run(config: FinetuneConfig) -> dict[str, float]:
     start = starting_point(config)
     env = task_env(config.task)
     try:
-        demonstrations = find_demonstrations(config, env.unwrapped.pixel_spec)
+        demonstrations = find_demonstrations(config, env.pixel_spec)
         task, env = with_fitting_horizon(config.task, env, demonstrations)
         config = replace(config, task=task)
         check_fit(config, demonstrations, env, start)
-        agent = online_agent(config, env.unwrapped.pixel_spec, demonstrations, start)
+        agent = online_agent(config, env.pixel_spec, demonstrations, start)
         reference = online_reference(config, agent)
         with training_run(config, "finetune", env, agent) as training:
             return OnlineTraining(config, training, demonstrations, reference).train()

@@ -42,11 +42,11 @@ def run(config: PretrainConfig) -> dict[str, float]:
     device = choose_device(config.device)
     env = task_env(config.task)
     try:
-        buffer = load_demonstrations(config, env.unwrapped.pixel_spec)
+        buffer = load_demonstrations(config, env.pixel_spec)
         task, env = with_fitting_horizon(config.task, env, buffer)
         config = replace(config, task=task)
         check_fit(config, buffer, env)
-        spec = env.unwrapped.pixel_spec
+        spec = env.pixel_spec
         agent = build_agent(spec, config.algo, config.encoder, device, config.seed)
         agent.normalise_proprio(*proprio_statistics(buffer))
         with training_run(config, "pretrain", env, agent) as training:

@@ -14,6 +14,7 @@ from calql_vision.types import Policy
 if TYPE_CHECKING:
     from calql_vision.envs.gym.env import GymEnv
 
+IMAGE_SIZE = 84  # pixels, as usual since DQN
 #: Those that tests run and `configs/task/gym` has settings for; every other id works as well.
 TESTED = (
     "FetchReach-v4",

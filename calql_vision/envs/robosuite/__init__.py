@@ -16,6 +16,7 @@ from calql_vision.types import Policy
 if TYPE_CHECKING:
     from calql_vision.envs.robosuite.env import RobosuiteEnv
 
+IMAGE_SIZE = 84  # pixels, robomimic's
 #: robosuite 1.5.2's tasks for one arm, by its own names. Wipe can be made as well, but what has
 #: been wiped is no part of its simulator state.
 TASKS = (

@@ -15,6 +15,7 @@ from calql_vision.types import Policy
 if TYPE_CHECKING:
     from calql_vision.envs.tabletop.env import TabletopEnv
 
+IMAGE_SIZE = 48  # pixels: what a small encoder needs to see the cube, fast on a CPU
 #: task -> class in `calql_vision.envs.tabletop.tasks`
 TASKS = {
     "reach": "Reach",

@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium.spaces import Box, Dict
 
 from calql_vision.envs.rendering import Cameras, load_mujoco
+from calql_vision.envs.tabletop import IMAGE_SIZE
 from calql_vision.envs.tabletop.scene import JAW, WORKSPACE, scene_xml
 from calql_vision.types import EnvObservation, EnvSpec
 
@@ -43,7 +44,7 @@ class TabletopEnv(gymnasium.Env, ABC):
     def __init__(
         self,
         cameras: Sequence[str] = CAMERAS,
-        image_size: tuple[int, int] = (48, 48),
+        image_size: tuple[int, int] = (IMAGE_SIZE, IMAGE_SIZE),
         horizon: int | None = None,
         start_region: float = 1.0,
         render_mode: str = "rgb_array",
