@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from calql_vision.agents import AGENTS
+from calql_vision.agents.networks import EnsembleCritic
 from calql_vision.encoders.cnn import CNNConfig
 from calql_vision.encoders.pixels import ObservationShape
-from calql_vision.networks import EnsembleCritic
 from calql_vision.types import FeatureBatch
 
 CASES = sorted((Path(__file__).parent / "golden_methods").glob("*.npz"))

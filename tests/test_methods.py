@@ -17,13 +17,13 @@ from calql_vision.agents import AgentConfig, CalQLConfig, build_agent
 from calql_vision.agents.awac import batch_weight
 from calql_vision.agents.config import online_config, with_options
 from calql_vision.agents.iql import advantage_weight
+from calql_vision.agents.losses import expectile_loss, regression_loss
+from calql_vision.agents.networks import TanhGaussian
 from calql_vision.agents.soft import SoftConfig, cloning_loss
 from calql_vision.agents.td3_bc import q_scale
 from calql_vision.cli.configuration import composed, register
 from calql_vision.encoders.cnn import CNNConfig
 from calql_vision.engine.checkpoint import Checkpoint
-from calql_vision.losses import expectile_loss, regression_loss
-from calql_vision.networks import TanhGaussian
 from calql_vision.runs.config import RunConfig
 from calql_vision.stages.pretrain import PretrainConfig
 from calql_vision.types import EnvSpec, FeatureBatch, Observation, PixelBatch

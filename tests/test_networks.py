@@ -3,7 +3,7 @@
 import torch
 from torch.distributions import Independent, Normal, TanhTransform, TransformedDistribution
 
-from calql_vision.networks import EDGE, ClippedGaussian, GaussianActor, TanhGaussian
+from calql_vision.agents.networks import EDGE, ClippedGaussian, GaussianActor, TanhGaussian
 
 ACTIONS, FEATURES, BATCH = 3, 8, 6
 

@@ -25,7 +25,7 @@ FOLDERS = {f"calql_vision.{folder}": folder for folder in ("encoders", "datasets
 #: What each floor is made of, lowest first; imports go down or stay on the floor.
 FLOORS = [
     {"types", "configs", "__init__"},
-    {"networks", "losses", "encoders", "datasets"},
+    {"encoders", "datasets"},
     {"agents", "envs", "formats"},
     {"runs"},
     {"engine", "analysis"},

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from calql_vision.agents.config import AgentConfig, CriticConfig
+from calql_vision.agents.networks import EnsembleCritic
 from calql_vision.encoders.config import EncoderConfig
 from calql_vision.encoders.pixels import ObservationShape, PixelEncoder, augment
-from calql_vision.networks import EnsembleCritic
 from calql_vision.types import FeatureBatch, Metrics, Observation, PixelBatch
 
 

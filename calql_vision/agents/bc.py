@@ -8,8 +8,8 @@ from torch import Tensor
 
 from calql_vision.agents.agent import Agent
 from calql_vision.agents.config import AgentConfig, OnlineConfig
-from calql_vision.losses import regression_loss
-from calql_vision.networks import GaussianActor
+from calql_vision.agents.losses import regression_loss
+from calql_vision.agents.networks import GaussianActor
 from calql_vision.types import FeatureBatch, Metrics
 
 

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from calql_vision.agents.agent import critic_metrics
+from calql_vision.agents.losses import temporal_difference_loss
+from calql_vision.agents.networks import mlp
 from calql_vision.agents.soft import SampledActions, SoftAgent, SoftConfig
 from calql_vision.configs import option
-from calql_vision.losses import temporal_difference_loss
-from calql_vision.networks import mlp
 from calql_vision.types import FeatureBatch, Metrics
 
 

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from calql_vision.agents.agent import CriticAgent, critic_metrics
 from calql_vision.agents.config import CriticConfig
+from calql_vision.agents.losses import expectile_loss, regression_loss, temporal_difference_loss
+from calql_vision.agents.networks import GaussianActor, mlp
 from calql_vision.configs import option
-from calql_vision.losses import expectile_loss, regression_loss, temporal_difference_loss
-from calql_vision.networks import GaussianActor, mlp
 from calql_vision.types import FeatureBatch, Metrics
 
 

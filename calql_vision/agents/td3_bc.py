@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from calql_vision.agents.agent import CriticAgent, critic_metrics
 from calql_vision.agents.config import CriticConfig
+from calql_vision.agents.losses import temporal_difference_loss
+from calql_vision.agents.networks import GaussianActor
 from calql_vision.configs import option
-from calql_vision.losses import temporal_difference_loss
-from calql_vision.networks import GaussianActor
 from calql_vision.types import FeatureBatch, Metrics
 
 

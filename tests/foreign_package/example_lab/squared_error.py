@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from calql_vision.agents import Agent, AgentConfig, Algorithm
+from calql_vision.agents.networks import mlp
 from calql_vision.configs import option
-from calql_vision.networks import mlp
 from calql_vision.types import FeatureBatch, Metrics
 
 
