@@ -9,7 +9,7 @@ from torch import Tensor
 from calql_vision.agents import Agent, AgentConfig, Algorithm
 from calql_vision.agents.networks import mlp
 from calql_vision.configs import option
-from calql_vision.types import FeatureBatch, Metrics
+from calql_vision.types import FeatureBatch, Metrics, Observation
 
 
 @dataclass
@@ -34,13 +34,13 @@ class SquaredError(Agent):
         self.add_optimizer("actor", trained, self.config.actor_lr)
 
     def losses(self, batch: FeatureBatch) -> tuple[dict[str, Tensor], Metrics]:
-        action = self.policy_action(batch.features, deterministic=True)
+        action = torch.tanh(self.actor(batch.features))
         error = (action - batch.action).square().mean()
         loss = error + self.config.decay * action.square().mean()
         return {"actor": loss}, {"actor_loss": loss.detach(), "squared_error": error.detach()}
 
-    def policy_action(self, features: Tensor, deterministic: bool) -> Tensor:
-        return torch.tanh(self.actor(features))
+    def policy_action(self, observation: Observation, deterministic: bool) -> Tensor:
+        return torch.tanh(self.actor(self.encoder(observation)))
 
 
 ALGORITHM = Algorithm(SquaredError, SquaredErrorConfig)
