@@ -71,6 +71,7 @@ def checkout(folder: Path) -> Path:
     folder.mkdir()
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "configs/algo", folder / "configs/algo")
     (folder / "program.py").write_text(PROGRAM)
     (folder / ".venv").mkdir()
     (folder / ".venv/.ready").touch()

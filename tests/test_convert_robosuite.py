@@ -269,8 +269,13 @@ def test_it_is_inspected_and_learned_from(from_folder, tmp_path, monkeypatch, ca
     assert "3, of which 2 successful" in capsys.readouterr().out
     monkeypatch.chdir(tmp_path)
     register("pretrain", PretrainConfig)
-    words = ["task=robosuite/Lift", "task.image_size=32", "task.horizon=2", "scale=smoke"]
-    words += ["scale.updates=2", "scale.evaluations=1", "scale.validation_episodes=1"]
+    words = ["task=robosuite/Lift", "task.image_size=32", "task.horizon=2", "preflight=warn"]
+    words += [
+        "scale=smoke",
+        "scale.updates=2",
+        "scale.evaluations=1",
+        "scale.validation_episodes=1",
+    ]
     words += [f"data.path={from_folder}", "algo.batch_size=4"]
     config: Any = OmegaConf.to_object(composed("pretrain", words))
     assert "evaluation/success_rate" in pretrain.run(config)

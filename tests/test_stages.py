@@ -28,8 +28,9 @@ CONFIGS = {
 TINY = ("scale=smoke", "task.image_size=16")
 LEARNER = ("encoder.features=8", "algo.hidden=[16,16]", "algo.batch_size=8", "threads=1")
 COLLECT = (*TINY, "scale.episodes=3", "task.horizon=12")
-TRAIN = (*TINY, *LEARNER, "task.horizon=12", "scale.updates=4", "scale.online_steps=20",
-         "scale.log_every=2", "scale.evaluations=1", "scale.validation_episodes=1")  # fmt: skip
+TRAIN = (*TINY, *LEARNER, "task.horizon=12", "task.effort=1", "scale.updates=4",
+         "scale.online_steps=20", "scale.log_every=2", "scale.evaluations=1",
+         "scale.validation_episodes=1")  # fmt: skip
 #: An update per online step, from the first one on.
 AT_ONCE = ("algo.online.warmup_steps=0", "algo.online.updates_per_step=1")
 
@@ -113,7 +114,8 @@ def test_warm_up_learns_nothing_from_the_frozen_policys_steps(demonstrations, pr
     start = Checkpoint.load(pretrained).updates
     table = online_rows(
         "algo=wsrl", demonstrations, f"checkpoint={pretrained}",
-        "algo.online.warmup_steps=13", "scale.online_steps=37", "scale.evaluations=37",
+        "algo.online.warmup_steps=13", "algo.online.updates_per_step=1",
+        "scale.online_steps=37", "scale.evaluations=37",
     )  # fmt: skip
     lengths = np.array([float(row["online/length"]) for row in table])
     warm = np.cumsum(lengths) - lengths >= 13  # episodes that began after the warm-up

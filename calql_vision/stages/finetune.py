@@ -104,13 +104,16 @@ def check_same_shape(agent: Agent, spec: EnvSpec, start: Checkpoint) -> None:
     same_inputs = asked["encoder"] == stored["encoder"] and inputs(spec) == inputs(start.spec)
     if same_inputs and shapes(agent.state_dict()) == shapes(start.weights):
         return
+    may_differ = {"label", "online", *agent.config.online.options}
     differences = [
         f"{group}.{name}={stored[group].get(name)} but this run asks for {value}"
         for group, options in asked.items()
         for name, value in options.items()
-        if stored[group].get(name) != value and name not in ("label", "online")
+        if stored[group].get(name) != value and name not in may_differ
     ]
-    found = ", ".join(differences) or "other cameras, image size or proprioception"
+    if inputs(spec) != inputs(start.spec):
+        differences.append("other cameras, image size or proprioception")
+    found = ", ".join(differences)
     raise ValueError(
         f"the checkpoint was trained with {found}; use the same networks or pre-train again"
     )
