@@ -137,6 +137,9 @@ def commit() -> str:
 
 
 def main(action: str, *names: str) -> None:
+    unknown = set(names) - {row.name for row in ROWS}
+    if unknown or action not in ("run", "page"):
+        raise SystemExit(f"{action} {' '.join(names)}: run or page; rows: {[r.name for r in ROWS]}")
     rows = [row for row in ROWS if not names or row.name in names]
     if action == "run":
         with ThreadPoolExecutor(os.cpu_count()) as pool:

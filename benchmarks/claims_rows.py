@@ -1,7 +1,6 @@
 """The claims of docs/results.md: which data, methods and seeds each of them is measured on.
 
-Settings are chosen on seeds and recordings from 100 on (`python benchmarks/claims.py run trial`);
-what is reported has numbers below that.
+Settings are chosen on seeds and recordings from 100 on; what is reported has numbers below that.
 """
 
 from dataclasses import dataclass
