@@ -31,8 +31,7 @@ COLLECT = (*TINY, "scale.episodes=3", "task.horizon=12")
 TRAIN = (*TINY, *LEARNER, "task.horizon=12", "task.effort=1", "scale.updates=4",
          "scale.online_steps=20", "scale.log_every=2", "scale.evaluations=1",
          "scale.validation_episodes=1")  # fmt: skip
-#: An update per online step, from the first one on.
-AT_ONCE = ("algo.online.warmup_steps=0", "algo.online.updates_per_step=1")
+AT_ONCE = ("algo.online.warmup_steps=0", "algo.online.updates_per_step=1")  # an update a step
 
 
 def config(stage: str, *overrides: str):
