@@ -64,7 +64,7 @@ help:
 	@echo "                the whole matrix, a process per core, a page per task and one of all;"
 	@echo "                after an interruption it goes on where it was"
 	@echo "make diagnose   values against returns of one run: calibration, regret"
-	@echo "make convert SOURCE=path         other data: a file or a folder, see README.md"
+	@echo "make convert SOURCE=path         other data: a file or a folder, see docs/own-data.md"
 	@echo "make doctor     is this machine ready?"
 	@echo "make clean      remove data/, runs/ and reports/"
 

@@ -91,7 +91,7 @@ def prepare_data(cell: Cell, folder: Path) -> None:
 
 
 def record(path: Path, log: Path) -> None:
-    """data/recordings_<size>/<seed>.hdf5, as README's "Bring your own robomimic dataset" says."""
+    """data/recordings_<size>/<seed>.hdf5, as docs/robomimic.md says."""
     raw, size = Path("data/recordings") / path.stem, path.parent.name.rpartition("_")[2]
     demo = raw / "demo.hdf5"
     if not demo.is_file():
