@@ -51,7 +51,7 @@ endif
 endif
 
 .PHONY: help setup demo test lint lock doctor collect convert inspect pretrain \
-        evaluate_pretrain finetune evaluate diagnose report compare clean
+        evaluate_pretrain finetune evaluate diagnose report compare docs clean
 .DELETE_ON_ERROR:
 
 help:
@@ -66,7 +66,8 @@ help:
 	@echo "make diagnose   values against returns of one run: calibration, regret"
 	@echo "make convert SOURCE=path         other data: a file or a folder, see docs/own-data.md"
 	@echo "make doctor     is this machine ready?"
-	@echo "make clean      remove data/, runs/ and reports/"
+	@echo "make docs       build the site of docs/ into site/"
+	@echo "make clean      remove data/, runs/, reports/ and site/"
 
 # Installation ----------------------------------------------------------------------------------
 
@@ -96,7 +97,7 @@ doctor: $(READY)
 
 lock:
 	$(UV) pip compile --quiet pyproject.toml --constraint constraints.txt \
-	    --extra robosuite --extra gym --extra minari --extra lerobot --extra ray --extra dev \
+	    --extra robosuite --extra gym --extra minari --extra lerobot --extra ray --extra docs --extra dev \
 	    --universal --python-version 3.11 \
 	    --generate-hashes --no-header --no-annotate --no-emit-index-url --output-file requirements.lock
 
@@ -194,5 +195,9 @@ lint: $(READY)
 	ln -s $(CURDIR)/calql_vision/* $(CURDIR)/encoders $(CURDIR)/datasets $(CURDIR)/configs $(TYPED)
 	$(VENV)/bin/mypy
 
+# The site of docs/, in site/; anything that is amiss stops it.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
+
 clean:
-	rm -rf data runs reports
+	rm -rf data runs reports site

@@ -19,7 +19,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 #: of their own below tests/ ran elsewhere, once.
 FILES = {
     "package": (["calql_vision/**", "encoders", "datasets"], set(EXTRAS) - {"dev"}),
-    "tests": (["tests", "benchmarks", "examples"], set(EXTRAS)),
+    "tests": (["tests", "benchmarks", "examples", "docs/hooks"], set(EXTRAS)),
 }
 
 
