@@ -6,6 +6,7 @@ T steps, S numbers of a simulator state.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -79,9 +80,11 @@ class Observation:
     proprio: Tensor  # float32 [B, P x stacked frames]
 
     def to(self, device: torch.device) -> Observation:
-        return Observation(
-            self.images.to(device, non_blocking=True), self.proprio.to(device, non_blocking=True)
-        )
+        return self.map(lambda part: part.to(device, non_blocking=True))
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Observation:
+        """Both tensors changed in the same way."""
+        return Observation(change(self.images), change(self.proprio))
 
 
 @dataclass(frozen=True)
@@ -97,9 +100,23 @@ class PixelBatch:
     success: Tensor  # bool [B], whether the transition's whole episode succeeded
 
     def to(self, device: torch.device) -> PixelBatch:
-        return PixelBatch(
-            **{name: getattr(self, name).to(device) for name in self.__dataclass_fields__}
-        )
+        return self.map(lambda part: part.to(device, non_blocking=True))
+
+    def pinned(self) -> PixelBatch:
+        """In memory from which a GPU can copy while the CPU goes on."""
+        return self.map(torch.Tensor.pin_memory)
+
+    def rows(self, start: int, stop: int) -> PixelBatch:
+        """A part, as a view of the same memory."""
+        return self.map(lambda part: part[start:stop])
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> PixelBatch:
+        """Every tensor changed in the same way."""
+        changed: dict[str, Any] = {
+            name: part.map(change) if isinstance(part, Observation) else change(part)
+            for name, part in vars(self).items()
+        }
+        return PixelBatch(**changed)
 
 
 @dataclass(frozen=True)

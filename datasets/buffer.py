@@ -1,26 +1,14 @@
 """The replay buffer: whole episodes in, random transitions with returns-to-go out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from calql_vision.datasets.growing_array import GrowingArray
 from calql_vision.datasets.returns import RewardConfig, n_step_returns, returns_to_go
 from calql_vision.types import Episode, Observation, PixelBatch
-
-
-@dataclass(frozen=True)
-class _StoredEpisode:
-    """An episode as the buffer keeps it: each frame once, each number once."""
-
-    images: np.ndarray  # uint8 [T+1, V, H, W, 3]
-    proprio: np.ndarray  # float32 [T+1, P]
-    actions: np.ndarray  # float32 [T, A]
-    rewards: np.ndarray  # float32 [T], scaled
-    success: bool
-    returns_to_go: np.ndarray = field(default_factory=lambda: np.empty(0))  # float32 [T]
 
 
 @dataclass(frozen=True)
@@ -50,115 +38,149 @@ class EpisodeBuffer:
         self.reward = reward
         self.frame_stack = frame_stack
         self.reference = reference
-        self._episodes: list[_StoredEpisode] = []
-        self._ends = np.zeros(0, dtype=np.int64)  # transitions up to and with each episode
+        self._images: list[np.ndarray] = []  # of every episode, uint8 [T+1, V, H, W, 3]
+        self._lengths = GrowingArray()  # of every episode, int64: T
+        self._ends = GrowingArray()  # int64, transitions up to and with each episode
+        self._success = GrowingArray()  # of every episode, bool
+        self._proprio = GrowingArray()  # of every frame, float32 [P]
+        self._actions = GrowingArray()  # of every transition, float32 [A]
+        self._rewards = GrowingArray()  # ... float32, scaled
+        self._discounts = GrowingArray()  # ... float32, 0 where success ended the episode
+        self._returns_to_go = GrowingArray()  # ... float32
 
     def __len__(self) -> int:
         """Number of transitions."""
-        return int(self._ends[-1]) if len(self._ends) else 0
+        return len(self._actions)
 
     @property
     def episodes(self) -> int:
-        return len(self._episodes)
+        return len(self._images)
 
     @property
     def pixel_bytes(self) -> int:
-        return sum(e.images.nbytes for e in self._episodes)
+        return sum(images.nbytes for images in self._images)
 
     @property
     def nbytes(self) -> int:
         """All bytes that the buffer holds; little more than its pixels."""
-        arrays = ("images", "proprio", "actions", "rewards", "returns_to_go")
-        stored = sum(getattr(e, name).nbytes for e in self._episodes for name in arrays)
-        return stored + self._ends.nbytes
+        numbers = [each for each in vars(self).values() if isinstance(each, GrowingArray)]
+        return self.pixel_bytes + sum(each.nbytes for each in numbers)
 
     def all_proprio(self) -> np.ndarray:
         """Proprioception of every stored observation, float32 [sum of T+1, P]."""
-        return np.concatenate([episode.proprio for episode in self._episodes])
+        return self._proprio.rows.copy()
 
     def all_actions(self) -> np.ndarray:
         """Every stored action, float32 [sum of T, A]."""
-        return np.concatenate([episode.actions for episode in self._episodes])
+        return self._actions.rows.copy()
 
     @property
     def success_lengths(self) -> np.ndarray:
         """Steps of every episode that succeeded, int64."""
-        return np.array([len(e.actions) for e in self._episodes if e.success], dtype=np.int64)
+        return self._lengths.rows[self._success.rows.astype(bool)].astype(np.int64)
 
     @property
     def longest(self) -> int:
         """Steps of the longest episode."""
-        return max((len(episode.actions) for episode in self._episodes), default=0)
+        return int(self._lengths.rows.max(initial=0))
 
     def append(self, episode: Episode) -> None:
         """Take one episode in; computes its returns-to-go."""
         length = len(episode)
         assert length > 0, "an episode has at least one action"
         assert len(episode.images) == len(episode.proprio) == length + 1
-        stored = _StoredEpisode(
-            images=episode.images,
-            proprio=episode.proprio,
-            actions=episode.actions,
-            rewards=self.reward.apply(episode.rewards),
-            success=episode.success,
-        )
-        self._episodes.append(replace(stored, returns_to_go=self._returns_to_go(stored)))
-        self._ends = np.append(self._ends, len(self) + length)
-
-    def _returns_to_go(self, episode: _StoredEpisode) -> np.ndarray:
-        rewards, length = episode.rewards, len(episode.rewards)
-        terminals = np.zeros(length)
+        rewards, terminals = self.reward.apply(episode.rewards), np.zeros(length)
         terminals[-1] = episode.success
+        self._images.append(episode.images)
+        self._proprio.extend(episode.proprio)
+        self._lengths.extend(np.array([length]))
+        self._ends.extend(np.array([len(self) + length]))
+        self._success.extend(np.array([episode.success]))
+        self._actions.extend(episode.actions)
+        self._rewards.extend(rewards)
+        self._discounts.extend((self.discount * (1 - terminals)).astype(np.float32))
+        self._returns_to_go.extend(self._returns_of_last(rewards, terminals))
+
+    def _returns_of_last(self, rewards: np.ndarray, terminals: np.ndarray) -> np.ndarray:
+        """The returns-to-go of the episode whose observations have just come."""
         if self.reference is None:
             return returns_to_go(rewards, terminals, self.discount, self.reward.failure)
-        seen = self._observe([(episode, step) for step in range(length + 1)])
+        steps = np.arange(len(rewards) + 1)
+        seen = self._blank_observation(len(steps))
+        self._copy_observations(np.full(len(steps), self.episodes - 1), steps, seen)
         values = self.reference.value(seen).cpu().numpy()
         return n_step_returns(rewards, terminals, self.discount, self.reference.steps, values)
 
-    def sample(self, batch_size: int, generator: np.random.Generator) -> PixelBatch:
-        """`batch_size` transitions, uniform over all of them, with replacement."""
+    def sample(
+        self, batch_size: int, generator: np.random.Generator, into: PixelBatch | None = None
+    ) -> PixelBatch:
+        """`batch_size` transitions, uniform over all of them, with replacement.
+
+        They are written `into` a batch of that size, where one is given: its memory is used again.
+        """
         assert len(self) > 0, "the buffer is empty"
-        return self.gather(generator.integers(len(self), size=batch_size))
+        return self.gather(generator.integers(len(self), size=batch_size), into)
 
-    def gather(self, transitions: np.ndarray) -> PixelBatch:
-        """The transitions with these numbers, counted over episodes in order of arrival."""
-        episodes = np.searchsorted(self._ends, transitions, side="right")
-        starts = np.concatenate(([0], self._ends))[episodes]
-        places = [
-            (self._episodes[e], int(t)) for e, t in zip(episodes, transitions - starts, strict=True)
-        ]
+    def gather(self, transitions: np.ndarray, into: PixelBatch | None = None) -> PixelBatch:
+        """The transitions with these numbers, counted over episodes in order of arrival.
 
-        def numbers(name: str) -> torch.Tensor:
-            return torch.from_numpy(np.stack([getattr(e, name)[t] for e, t in places]))
+        Every frame is copied once, straight into the batch.
+        """
+        batch = self.blank(len(transitions)) if into is None else into
+        episodes = np.searchsorted(self._ends.rows, transitions, side="right")
+        steps = transitions - self._starts(episodes)
+        self._copy_observations(episodes, steps, batch.observation)
+        self._copy_observations(episodes, steps + 1, batch.next_observation)
+        _copy_rows(self._actions, transitions, batch.action)
+        _copy_rows(self._rewards, transitions, batch.reward)
+        _copy_rows(self._discounts, transitions, batch.discount)
+        _copy_rows(self._returns_to_go, transitions, batch.return_to_go)
+        _copy_rows(self._success, episodes, batch.success)
+        return batch
 
-        ended = [e.success and t == len(e.actions) - 1 for e, t in places]
+    def blank(self, batch_size: int) -> PixelBatch:
+        """A batch in the shapes of what is stored, with anything in it."""
+        assert len(self) > 0, "the buffer is empty"
+        numbers = [torch.empty(batch_size) for _ in range(3)]
         return PixelBatch(
-            observation=self._observe(places),
-            action=numbers("actions"),
-            reward=numbers("rewards"),
-            discount=self.discount * (1.0 - torch.tensor(ended, dtype=torch.float32)),
-            next_observation=self._observe([(e, t + 1) for e, t in places]),
-            return_to_go=numbers("returns_to_go"),
-            success=torch.tensor([e.success for e, _ in places]),
+            observation=self._blank_observation(batch_size),
+            action=torch.empty(batch_size, self._actions.rows.shape[1]),
+            reward=numbers[0],
+            discount=numbers[1],
+            next_observation=self._blank_observation(batch_size),
+            return_to_go=numbers[2],
+            success=torch.empty(batch_size, dtype=torch.bool),
         )
 
-    def _observe(self, places: list[tuple[_StoredEpisode, int]]) -> Observation:
-        """Images [B, V, H, W, 3 x frames] and proprioception [B, P x frames], oldest first."""
-        stacks = []
-        for back in reversed(range(self.frame_stack)):
-            earlier = [(e, max(t - back, 0)) for e, t in places]
-            stacks.append(
-                Observation(
-                    torch.from_numpy(np.stack([e.images[t] for e, t in earlier])),
-                    torch.from_numpy(np.stack([e.proprio[t] for e, t in earlier])),
-                )
-            )
-        if len(stacks) == 1:
-            return stacks[0]
+    def _blank_observation(self, batch_size: int) -> Observation:
+        *frame, channels = self._images[0].shape[1:]
         return Observation(
-            torch.cat([s.images for s in stacks], dim=-1),
-            torch.cat([s.proprio for s in stacks], dim=-1),
+            torch.empty(batch_size, *frame, channels * self.frame_stack, dtype=torch.uint8),
+            torch.empty(batch_size, self._proprio.rows.shape[1] * self.frame_stack),
         )
+
+    def _starts(self, episodes: np.ndarray) -> np.ndarray:
+        """Numbers of the first transitions of these episodes."""
+        return self._ends.rows[episodes] - self._lengths.rows[episodes]
+
+    def _copy_observations(
+        self, episodes: np.ndarray, steps: np.ndarray, target: Observation
+    ) -> None:
+        """Images [B, V, H, W, 3 x frames] and proprioception [B, P x frames], oldest first."""
+        images = np.split(target.images.numpy(), self.frame_stack, axis=-1)
+        proprio = np.split(target.proprio.numpy(), self.frame_stack, axis=-1)
+        first_frames = self._starts(episodes) + episodes  # an episode has a frame more than actions
+        for back, frames, numbers in zip(
+            reversed(range(self.frame_stack)), images, proprio, strict=True
+        ):
+            earlier = np.maximum(steps - back, 0)
+            places = zip(episodes.tolist(), earlier.tolist(), strict=True)
+            np.stack([self._images[e][t] for e, t in places], out=frames)
+            numbers[:] = self._proprio.rows[first_frames + earlier]
+
+
+def _copy_rows(source: GrowingArray, chosen: np.ndarray, target: torch.Tensor) -> None:
+    source.rows.take(chosen, axis=0, out=target.numpy(), mode="clip")  # clip: numpy's fast way
 
 
 class MixedBuffer:
@@ -175,15 +197,19 @@ class MixedBuffer:
         self.offline, self.online = offline, online
         self.online_fraction = online_fraction
 
-    def sample(self, batch_size: int, generator: np.random.Generator) -> PixelBatch:
-        """`batch_size` transitions, the demonstrations first."""
+    def sample(
+        self, batch_size: int, generator: np.random.Generator, into: PixelBatch | None = None
+    ) -> PixelBatch:
+        """`batch_size` transitions, the demonstrations first; `into` as in `EpisodeBuffer`."""
         online = self._online_share(batch_size, generator)
-        parts = [
-            buffer.sample(count, generator)
-            for buffer, count in ((self.offline, batch_size - online), (self.online, online))
-            if count > 0
-        ]
-        return parts[0] if len(parts) == 1 else _concatenate(*parts)
+        offline = batch_size - online
+        if into is None:
+            into = (self.online if offline == 0 else self.offline).blank(batch_size)
+        if offline > 0:
+            self.offline.sample(offline, generator, into.rows(0, offline))
+        if online > 0:
+            self.online.sample(online, generator, into.rows(offline, batch_size))
+        return into
 
     def _online_share(self, batch_size: int, generator: np.random.Generator) -> int:
         if self.online_fraction == 1 or len(self.offline) == 0:
@@ -194,15 +220,3 @@ class MixedBuffer:
             share = len(self.online) / (len(self.online) + len(self.offline))
             return int(generator.binomial(batch_size, share))
         return round(batch_size * self.online_fraction)
-
-
-def _concatenate(first: PixelBatch, second: PixelBatch) -> PixelBatch:
-    def join(one: Any, other: Any) -> Any:
-        if isinstance(one, Observation):
-            return Observation(
-                torch.cat([one.images, other.images]), torch.cat([one.proprio, other.proprio])
-            )
-        return torch.cat([one, other])
-
-    names = PixelBatch.__dataclass_fields__
-    return PixelBatch(**{n: join(getattr(first, n), getattr(second, n)) for n in names})

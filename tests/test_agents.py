@@ -62,7 +62,7 @@ def pixel_batch(seed: int = 0, frames: int = 1) -> PixelBatch:
 class OneBatch:
     """A sampler that always gives the same transitions."""
 
-    def sample(self, batch_size, generator) -> PixelBatch:
+    def sample(self, batch_size, generator, into=None) -> PixelBatch:
         assert batch_size == BATCH
         return pixel_batch()
 

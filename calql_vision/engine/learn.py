@@ -1,18 +1,10 @@
 """The loop that steps optimizers; offline and online learning share it."""
 
-from typing import Protocol
-
 import numpy as np
 import torch
 
 from calql_vision.agents import Agent
-from calql_vision.types import PixelBatch
-
-
-class Sampler(Protocol):
-    """EpisodeBuffer or MixedBuffer."""
-
-    def sample(self, batch_size: int, generator: np.random.Generator) -> PixelBatch: ...
+from calql_vision.engine.loader import Loader, Sampler
 
 
 def learn(
@@ -24,9 +16,9 @@ def learn(
     step would make a GPU wait.
     """
     assert updates > 0
+    loader = Loader(sampler, agent.config.batch_size, generator, agent.device)
     total = torch.zeros((), device=agent.device)
     for _ in range(updates):
-        batch = sampler.sample(agent.config.batch_size, generator).to(agent.device)
-        metrics = agent.update(batch)
+        metrics = agent.update(loader.next())
         total = total + torch.stack(list(metrics.values()))
     return dict(zip(metrics, (total / updates).tolist(), strict=True))
