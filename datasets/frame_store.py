@@ -28,11 +28,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from calql_vision.datasets.hdf5_layout import DatasetError
 from calql_vision.datasets.hdf5_read import count_frames, read_episodes, read_spec
 from calql_vision.datasets.hdf5_select import EVERYTHING, Selection
+from calql_vision.datasets.progress import progress
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.types import Episode
 
@@ -138,7 +138,7 @@ def _copy_frames(index: dict[str, Any], target: Path) -> None:
     episodes = read_episodes(index["source"], selection)
     with (
         target.open("wb") as file,
-        tqdm(total=_pixel_bytes(index), desc="frames", unit="B", unit_scale=True) as bar,
+        progress(total=_pixel_bytes(index), desc="frames", unit="B", unit_scale=True) as bar,
     ):
         for episode in episodes:
             episode.images.tofile(file)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from calql_vision.agents import Agent
+from calql_vision.datasets.progress import progress
 from calql_vision.datasets.returns import RewardConfig
 from calql_vision.engine.policy import AgentPolicy
 from calql_vision.engine.q_values import best_value, pairs, transitions
@@ -68,5 +68,5 @@ class CriticEvaluation:
         return self.policy_values(expert), "the scripted expert without noise"
 
     def _rollouts(self, policy: Policy) -> Iterable[Episode]:
-        for number in tqdm(range(self.episodes), desc="diagnose", unit="episode"):
+        for number in progress(range(self.episodes), desc="diagnose", unit="episode"):
             yield rollout(self.env, policy, episode_seed("validate", 0, number))

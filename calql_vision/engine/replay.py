@@ -9,10 +9,10 @@ from typing import Any
 
 import h5py
 import numpy as np
-from tqdm import tqdm
 
 from calql_vision.datasets.hdf5_layout import DatasetError, dump_env_args, write_command
 from calql_vision.datasets.hdf5_write import write_dones, write_observations
+from calql_vision.datasets.progress import progress
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.engine.finished_demos import FinishedDemos
 from calql_vision.engine.parallel import map_in_order
@@ -50,7 +50,7 @@ def render(
     names = recordings.names()
     missing, frames, started = finished.missing(names), 0, perf_counter()
     worker = partial(Replayer, recordings, rebuild, finished, storage)
-    bar = tqdm(total=len(names), initial=len(names) - len(missing), desc="convert", unit="demo")
+    bar = progress(total=len(names), initial=len(names) - len(missing), desc="convert", unit="demo")
     with bar:
         for rendered in map_in_order(worker, missing, processes):
             frames += rendered

@@ -1,7 +1,6 @@
 """What pretrain and finetune share: folder, log, progress bar, evaluations, checkpoint."""
 
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,10 +8,10 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from tqdm import tqdm
 
 from calql_vision.agents import Agent, AgentConfig
 from calql_vision.datasets.buffer import EpisodeBuffer
+from calql_vision.datasets.progress import warn
 from calql_vision.encoders.config import EncoderConfig
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.convergence import diverged_critic, unconverged_critic
@@ -84,7 +83,7 @@ class TrainingRun:
         self.log.write(step, row | {Column.WALL_SECONDS: perf_counter() - self._started})
         warning = diverged_critic(row["q_data"], self._possible) if "q_data" in row else None
         if warning and not self._warned:
-            tqdm.write(f"warning: {warning}", file=sys.stderr)
+            warn(warning)
             self._warned = True
 
     def judge_convergence(self, rows: Sequence[dict[str, float]]) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from tqdm import tqdm
 
 from calql_vision.configs import option
 from calql_vision.datasets.hdf5 import EpisodeWriter
+from calql_vision.datasets.progress import progress
 from calql_vision.datasets.whole_file import check_output
 from calql_vision.engine.environments import task_env
 from calql_vision.engine.parallel import map_in_order
@@ -98,7 +98,7 @@ def _collect(config: CollectConfig, path: Path, episodes: int) -> tuple[list[int
     )
     noise = config.task.noise if config.noise is None else config.noise
     worker = partial(Demonstrator, config.task, noise, config.seed)
-    with writer, tqdm(total=episodes, desc="collect", unit="episode") as bar:
+    with writer, progress(total=episodes, desc="collect", unit="episode") as bar:
         for episode in map_in_order(worker, range(episodes), config.processes):
             writer.append(episode)
             lengths.append(len(episode))

@@ -7,12 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from calql_vision.configs import option
 from calql_vision.datasets.hdf5_layout import DatasetError, camera_names, environment
 from calql_vision.datasets.hdf5_select import Selection
 from calql_vision.datasets.hdf5_write import check_storage
+from calql_vision.datasets.progress import progress
 from calql_vision.datasets.whole_file import check_output, whole_file
 from calql_vision.engine.finished_demos import FinishedDemos, fingerprint
 from calql_vision.engine.replay import Storage, assemble, render
@@ -178,7 +177,7 @@ def _take_over(found: Format, source: Path, output: Path, config: ConvertConfig)
     opened = _pixel_source(found, source, config)
     builder = EpisodeBuilder(opened, _choice(config))
     with _open(output, builder.spec, config) as writer:
-        for episode in tqdm(builder, "convert", len(opened), unit="episode"):
+        for episode in progress(builder, "convert", len(opened), unit="episode"):
             writer.append(episode)
 
 

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm import tqdm
-
 from calql_vision.agents import AgentConfig
 from calql_vision.configs import option
+from calql_vision.datasets.progress import progress
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.demonstrations import as_shown
 from calql_vision.engine.device import choose_device, set_threads
@@ -100,7 +99,7 @@ def _evaluate(
     shown: list[Episode] = []
 
     def episodes() -> Iterator[Episode]:
-        for number in tqdm(range(count), desc="evaluate", unit="episode"):
+        for number in progress(range(count), desc="evaluate", unit="episode"):
             film = number < config.videos
             seed = episode_seed("evaluate", 0, number)
             episode = rollout(env, policy, seed, record_states=film)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 from torch import Tensor
-from tqdm import tqdm
 
 from calql_vision.agents import Agent, CalQL, build_agent
 from calql_vision.agents.config import online_config
 from calql_vision.configs import option
 from calql_vision.datasets.buffer import EpisodeBuffer, MixedBuffer, NStepReference
+from calql_vision.datasets.progress import progress
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.demonstrations import load_demonstrations, proprio_statistics
 from calql_vision.engine.device import choose_device
@@ -168,7 +168,7 @@ class OnlineTraining:
         due = np.linspace(0, total, self.config.scale.evaluations + 1)[1:]
         evaluation, evaluated = self.training.validate(), 0
         self.training.write(0, evaluation)
-        with tqdm(total=total, desc="finetune", unit="step") as bar:
+        with progress(total=total, desc="finetune", unit="step") as bar:
             while self.steps < total:
                 row = self._episode()
                 passed = int((due <= self.steps).sum())

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from time import perf_counter
 
-from tqdm import tqdm
-
 from calql_vision.agents import build_agent
 from calql_vision.datasets.buffer import EpisodeBuffer
+from calql_vision.datasets.progress import progress
 from calql_vision.engine.convergence import pretraining_updates
 from calql_vision.engine.demonstrations import load_demonstrations, proprio_statistics
 from calql_vision.engine.device import choose_device
@@ -63,7 +62,7 @@ def _train(
     evaluation: dict[str, float] = {}
     rows: list[dict[str, float]] = []
     done, started = 0, perf_counter()
-    with tqdm(total=total, desc="pretrain", unit="update") as bar:
+    with progress(total=total, desc="pretrain", unit="update") as bar:
         for until, evaluate_now in milestones(
             total, config.scale.log_every, config.scale.evaluations
         ):
