@@ -93,7 +93,7 @@ class TrainingRun:
         history = [row["q_data"] for row in rows]
         warning = unconverged_critic(history, rows[-1]["return_to_go"], self._possible)
         if warning:
-            print(f"warning: {warning}", file=sys.stderr)
+            warn(warning)
 
     def save(self, env_steps: int) -> Path:
         """The finished run's checkpoint."""
