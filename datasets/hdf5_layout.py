@@ -20,6 +20,8 @@ _SPEC_KWARGS = (
     "env_name", "camera_names", "camera_heights", "camera_widths", "horizon", "control_freq",
 )  # fmt: skip
 _ROBOSUITE = "robosuite/"
+#: The arguments of what robosuite gathered, beside `env` and `repository_version`.
+_GATHERED = "env_info"
 #: Arguments of the family robosuite that are not robosuite's.
 _NOT_ROBOSUITES = ("pretty", "proprio_keys")
 
@@ -138,20 +140,36 @@ def _robosuite_env_args(spec: EnvSpec, shared: dict[str, Any]) -> dict[str, Any]
     }
 
 
+def names_environment(file: h5py.File) -> bool:
+    """Whether it has `env_args`, or what robosuite writes instead when it gathers recordings."""
+    return not {"env_args", _GATHERED}.isdisjoint(file["data"].attrs)
+
+
 def read_env_args(file: h5py.File) -> dict[str, Any]:
-    """The parsed `env_args`, with `env_name` and `env_kwargs` in it."""
-    text = file["data"].attrs.get("env_args")
-    if text is None:
+    """The parsed `env_args`, with `env_name` and `env_kwargs` in it.
+
+    Of what robosuite gathered: as robomimic's convert_robosuite.py would write it.
+    """
+    attributes = file["data"].attrs
+    if not names_environment(file):
         raise DatasetError(
-            f"{file.filename}: data has no attribute 'env_args'; "
-            "add robomimic's JSON that names the environment"
+            f"{file.filename}: data has no attribute 'env_args'; robomimic's convert_robosuite.py "
+            "adds it to what robosuite gathered, or add JSON that names the environment"
         )
+    key = "env_args" if "env_args" in attributes else _GATHERED
     try:
-        env_args = json.loads(text)
+        env_args = json.loads(attributes[key])
     except ValueError as error:
         raise DatasetError(
-            f"{file.filename}: env_args is not JSON ({error}); write it again"
+            f"{file.filename}: {key} is not JSON ({error}); write it again"
         ) from error
+    if key == _GATHERED:
+        env_args = {
+            "env_name": attributes.get("env"),
+            "env_version": attributes.get("repository_version"),
+            "type": ROBOSUITE_TYPE,
+            "env_kwargs": env_args,
+        }
     if not isinstance(env_args, dict) or "env_name" not in env_args:
         raise DatasetError(f"{file.filename}: env_args names no 'env_name'; add it")
     return env_args | {"env_kwargs": env_args.get("env_kwargs") or {}}

@@ -168,10 +168,10 @@ def minari_dataset(tmp_path, monkeypatch):
     """minari_dataset(data_format, ...) -> its path and the buffers that minari wrote to it."""
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
 
-    def build(data_format="hdf5", with_images=True, with_infos=True):
+    def build(data_format="hdf5", with_images=True, with_infos=True, bias=0.0):
         env: Any = gymnasium.make("calql_vision/Lift-v0", image_size=(48, 48), horizon=20)
         views = env.unwrapped.pixel_spec.cameras if with_images else ()
-        buffers = [recorded(env, views, seed, with_infos) for seed in (0, 1)]
+        buffers = [recorded(env, views, seed, with_infos, bias) for seed in (0, 1)]
         minari.create_dataset_from_buffers(
             "tabletop/lift-v0",
             buffers,
@@ -188,7 +188,7 @@ def minari_dataset(tmp_path, monkeypatch):
     return build
 
 
-def recorded(env, views, seed: int, with_infos: bool) -> EpisodeBuffer:
+def recorded(env, views, seed: int, with_infos: bool, bias: float) -> EpisodeBuffer:
     """An expert's episode for seed 0, else one of doing nothing."""
     expert, ended = make_expert(env.unwrapped, noise=0.0), False
     observation, info = env.reset(seed=seed)
@@ -205,7 +205,7 @@ def recorded(env, views, seed: int, with_infos: bool) -> EpisodeBuffer:
         observation, reward, terminated, truncated, info = env.step(action)
         add(buffer, observation)
         buffer.actions.append(action)
-        buffer.rewards.append(reward)
+        buffer.rewards.append(reward + bias)
         buffer.terminations.append(terminated)
         buffer.truncations.append(truncated)
         if with_infos:
@@ -247,6 +247,18 @@ def test_minari_without_a_mark_of_success_asks_for_a_rule(minari_dataset, tmp_pa
     for rule in ("reward", "termination"):
         path = run(source, tmp_path / "lift.hdf5", success=rule, overwrite=True)
         assert [episode.success for episode in read_episodes(path)] == [True, False]
+
+
+def test_rewards_of_minus_one_and_zero_take_a_threshold(minari_dataset, tmp_path):
+    source, _ = minari_dataset(bias=-1)
+    with pytest.warns(UserWarning, match=r"no episode is successful.*\[-1, 0\].*threshold=0"):
+        run(source, tmp_path / "lift.hdf5", success="reward")
+    path = run(
+        source, tmp_path / "lift.hdf5", success="reward", reward_threshold=0.0, overwrite=True
+    )
+    assert [episode.success for episode in read_episodes(path)] == [True, False]
+    with pytest.raises(ValueError, match="set success=reward beside it"):
+        run(source, tmp_path / "other.hdf5", reward_threshold=0.0)
 
 
 def test_minari_without_images_is_refused(minari_dataset, tmp_path):

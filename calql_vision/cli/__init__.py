@@ -83,7 +83,13 @@ def _usage() -> str:
 
 def _run_stage(name: str, words: list[str]) -> None:
     # Imported here: `--help` and completion of stages need no hydra, and hydra takes a moment.
-    from calql_vision.cli.configuration import check_keys, explain, offer_tasks, register
+    from calql_vision.cli.configuration import (
+        check_keys,
+        explain,
+        offer_tasks,
+        register,
+        with_free_keys,
+    )
 
     stage = STAGES[name]
     module = import_module(stage.module)
@@ -98,7 +104,7 @@ def _run_stage(name: str, words: list[str]) -> None:
     except ValueError as error:
         sys.exit(f"error: {error}")
     warnings.formatwarning = plain_warning
-    _hydra(name, words, lambda config: _report_errors(name, module.run, config))
+    _hydra(name, with_free_keys(words), lambda config: _report_errors(name, module.run, config))
 
 
 _format_warning = warnings.formatwarning

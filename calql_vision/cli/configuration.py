@@ -68,6 +68,11 @@ def check_keys(stage: str, words: list[str]) -> None:
         raise ValueError(f"no key {key!r}; {hint}valid: {', '.join(sorted(valid))}")
 
 
+def with_free_keys(words: list[str]) -> list[str]:
+    """Keys that are not ours to know as hydra takes them: `++` adds what the YAML does not have."""
+    return [f"++{word}" if word.startswith(FREE) else word for word in words]
+
+
 def _keys(config: DictConfig, prefix: str = "") -> set[str]:
     """Dotted names of everything that can be set."""
     found: set[str] = set()

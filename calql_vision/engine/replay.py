@@ -61,7 +61,7 @@ def render(
 
 def assemble(recordings: Recordings, finished: FinishedDemos, spec: EnvSpec, path: Any) -> None:
     """One file out of all finished demos."""
-    total = 0
+    total, successes = 0, 0
     with h5py.File(path, "w") as file:
         data = file.create_group("data")
         recordings.copy_rest(file)
@@ -69,9 +69,16 @@ def assemble(recordings: Recordings, finished: FinishedDemos, spec: EnvSpec, pat
             with h5py.File(finished[name]) as part:
                 part.copy(name, data)
             total += len(data[name]["actions"])
+            successes += bool((data[name]["rewards"][:] > 0).any())
         data.attrs["env_args"] = dump_env_args(spec, software_versions())
         data.attrs["total"] = total
         write_command(data, typed_command())
+    if not successes:
+        warnings.warn(
+            f"{recordings.path}: no demo is successful (no reward is above 0); there is no goal to "
+            "learn",
+            stacklevel=2,
+        )
 
 
 class Replayer:

@@ -38,12 +38,14 @@ class PixelFile:
                 images = {
                     camera: _observed(demo, camera_key(demo, camera), 4) for camera in spec.cameras
                 }
+                rewards = numbers(demo, "rewards", ndim=1)
                 yield RawEpisode(
                     name=name,
                     images=images,
                     proprio={key: _observed(demo, key, 2) for key in spec.proprio},
                     actions=numbers(demo, "actions", ndim=2),
-                    marks={None: numbers(demo, "rewards", ndim=1) > 0},
+                    marks={None: rewards > 0},
+                    rewards=rewards,
                 )
 
 

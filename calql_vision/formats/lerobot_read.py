@@ -146,9 +146,10 @@ def _raw(
         actions=np.array(rows[ACTION]).reshape(steps, -1),
         marks={
             rule: np.array(rows[key]) > 0
-            for rule, key in ((None, SUCCESS), ("reward", REWARD), ("termination", DONE))
+            for rule, key in ((None, SUCCESS), ("termination", DONE))
             if key in rows
         },
+        rewards=np.array(rows[REWARD]) if REWARD in rows else None,
     )
 
 

@@ -58,6 +58,7 @@ class MinariFolder:
                 proprio={k: v for k, v in observed.items() if v.ndim == 2 and v.dtype.kind == "f"},
                 actions=episode.actions,
                 marks=_marks(episode),
+                rewards=episode.rewards,
             )
 
     def _dataset(self) -> Any:
@@ -100,10 +101,7 @@ def _cameras(observed: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray]
 
 
 def _marks(episode: Any) -> dict[str | None, np.ndarray]:
-    marks: dict[str | None, np.ndarray] = {
-        "reward": episode.rewards > 0,
-        "termination": episode.terminations,
-    }
+    marks: dict[str | None, np.ndarray] = {"termination": episode.terminations}
     recorded = (episode.infos or {}).get("success")
     if recorded is not None:
         marks[None] = np.asarray(recorded)[-len(episode.rewards) :]  # reset may have said it too

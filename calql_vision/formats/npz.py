@@ -92,6 +92,7 @@ def _episode(name: str, arrays: dict[str, np.ndarray]) -> RawEpisode:
         },
         actions=arrays["actions"],
         marks=_marks(arrays),
+        rewards=arrays.get("rewards"),
     )
 
 

@@ -15,7 +15,7 @@ from calql_vision.types import EnvSpec, Episode
 #: What may tell that a step succeeded; None, the source's own mark, is the default.
 SUCCESS_RULES = {
     None: "the source's own mark",
-    "reward": "the reward is positive",
+    "reward": "the reward is positive, or reaches reward_threshold",
     "termination": "the environment terminated, which was not for failure",
     "all": "the last step of every episode",
 }
@@ -31,6 +31,7 @@ class RawEpisode:
     proprio: dict[str, np.ndarray]  # name -> [T or T+1, n]
     actions: np.ndarray  # [T, A]
     marks: dict[str | None, np.ndarray]  # rule -> bool [T], for the rules that the source serves
+    rewards: np.ndarray | None = None  # [T]; serves the rule `reward`
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class Choice:
     image_size: int | None = None
     control_hz: float | None = None
     success: str | None = None  # one of SUCCESS_RULES
+    reward_threshold: float | None = None  # the rule `reward`: from which on a step succeeds
     rescale_actions: bool = False  # action_range onto [-1, 1]
     stores_last: bool = False  # whether the observation after the last action will be stored
 
@@ -78,6 +80,11 @@ class Choice:
         if self.success not in SUCCESS_RULES:
             rules = ", ".join(f"{rule or 'null'} ({what})" for rule, what in SUCCESS_RULES.items())
             raise ValueError(f"success={self.success!r} does not exist; choose {rules}")
+        if self.reward_threshold is not None and self.success != "reward":
+            raise ValueError(
+                f"reward_threshold={self.reward_threshold:g} says which rewards are successes; "
+                "set success=reward beside it"
+            )
 
 
 class EpisodeBuilder:
@@ -99,14 +106,33 @@ class EpisodeBuilder:
         self.spec = self._spec(first)
 
     def __iter__(self) -> Iterator[Episode]:
-        """All episodes; one without a transition is left out with a warning."""
+        """All episodes; one without a transition is left out with a warning.
+
+        At the end a warning where none was successful, so that there is no goal to learn.
+        """
+        successes, rewards = 0, [np.empty(0)]
         for raw in self._source:
             episode = self._build(raw)
             if episode is None:
                 where = f"{self._source.path}: {raw.name}"
                 warnings.warn(f"{where} is left out: no usable transition", stacklevel=2)
             else:
+                successes += episode.success
                 yield episode
+            if raw.rewards is not None:
+                rewards.append(np.ravel(raw.rewards))
+        if not successes:
+            self._warn_of_failure(np.concatenate(rewards))
+
+    def _warn_of_failure(self, rewards: np.ndarray) -> None:
+        known = ""
+        if len(rewards):
+            low, high = rewards.min(), rewards.max()
+            known = (
+                f"; its rewards lie in [{low:g}, {high:g}]: if the greatest is success, "
+                f"set success=reward reward_threshold={high:g}"
+            )
+        warnings.warn(f"{self._source.path}: no episode is successful{known}", stacklevel=3)
 
     def _spec(self, first: RawEpisode) -> EnvSpec:
         choice, facts = self._choice, self._facts
@@ -163,11 +189,19 @@ class EpisodeBuilder:
         rule, steps = self._choice.success, len(raw.actions)
         if rule == "all":
             return np.arange(steps) == steps - 1
+        if rule == "reward" and raw.rewards is not None:
+            return self._by_reward(np.asarray(raw.rewards).reshape(steps))
         if rule in raw.marks:
             return np.asarray(raw.marks[rule]).reshape(steps).astype(bool)
-        served = [f"success={name} ({SUCCESS_RULES[name]})" for name in (*raw.marks, "all") if name]
+        rewards = [] if raw.rewards is None else ["reward"]
+        names = [name for name in (*rewards, *raw.marks, "all") if name]
+        served = [f"success={name} ({SUCCESS_RULES[name]})" for name in names]
         asked = "does not say which steps succeed" if rule is None else f"has no {rule}"
         raise self._fault(raw, f"{asked}; set {' or '.join(served)}")
+
+    def _by_reward(self, rewards: np.ndarray) -> np.ndarray:
+        threshold = self._choice.reward_threshold
+        return rewards > 0 if threshold is None else rewards >= threshold
 
     def _frames(self, raw: RawEpisode, camera: str) -> np.ndarray:
         """uint8 [T or T+1, H, W, 3]"""

@@ -11,7 +11,12 @@ import h5py
 import numpy as np
 
 from calql_vision.datasets.hdf5_arrays import fault, numbers, stored_array, take
-from calql_vision.datasets.hdf5_layout import demo_names, open_dataset, read_env_args
+from calql_vision.datasets.hdf5_layout import (
+    demo_names,
+    names_environment,
+    open_dataset,
+    read_env_args,
+)
 
 #: What is made anew for every demo.
 _RENDERED = ("obs", "next_obs", "dones")
@@ -34,7 +39,10 @@ class Recordings(Protocol):
     def path(self) -> Path: ...
 
     def env_args(self) -> dict[str, Any]:
-        """robomimic's: `env_name`, `env_kwargs`, perhaps `env_version` and `type`."""
+        """robomimic's: `env_name`, `env_kwargs`, perhaps `env_version` and `type`.
+
+        The name is empty where the source does not say it.
+        """
 
     def names(self) -> list[str]:
         """The demos, in order."""
@@ -56,6 +64,8 @@ class StatesFile:
 
     def env_args(self) -> dict[str, Any]:
         with open_dataset(self.path) as file:
+            if not names_environment(file):
+                return {"env_name": "", "env_kwargs": {}}
             return read_env_args(file)
 
     def names(self) -> list[str]:

@@ -1,28 +1,26 @@
 """Other people's data into a pixel file of robomimic's layout, or into another format."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from calql_vision.configs import option
-from calql_vision.datasets.hdf5_layout import DatasetError, camera_names, environment
+from calql_vision.datasets.hdf5_layout import DatasetError
 from calql_vision.datasets.hdf5_select import Selection
 from calql_vision.datasets.hdf5_write import check_storage
 from calql_vision.datasets.progress import progress
 from calql_vision.datasets.whole_file import check_output, whole_file
 from calql_vision.engine.finished_demos import FinishedDemos, fingerprint
+from calql_vision.engine.recorded_environment import Wishes, recorded_environment
 from calql_vision.engine.replay import Storage, assemble, render
-from calql_vision.envs import make_env
 from calql_vision.formats import Format, recognised, writable
 from calql_vision.formats.format import EpisodeWriter, WriteOptions
 from calql_vision.formats.hdf5 import PixelFile
 from calql_vision.formats.pixels import Choice, EpisodeBuilder, PixelSource
 from calql_vision.formats.states import Recordings
 from calql_vision.runs.launch import software_versions, typed_command
-from calql_vision.types import EnvSpec, PixelEnv
+from calql_vision.types import EnvSpec
 
 
 @dataclass
@@ -53,6 +51,9 @@ class ConvertConfig:
     rename: dict[str, str] = option({}, "other names for cameras and proprioception, {old: new}")
     success: str | None = option(
         None, "reward, termination or all tells success; null: the source's mark"
+    )
+    reward_threshold: float | None = option(
+        None, "with success=reward: the reward from which on a step succeeds; null: any above 0"
     )
     rescale_actions: bool = option(False, "their range, as the source states it, onto [-1, 1]")
     control_hz: float | None = option(None, "steps per second, where the source does not say")
@@ -120,8 +121,8 @@ def _bytes(path: Path) -> int:
 
 
 def _render(recordings: Recordings, output: Path, config: ConvertConfig) -> None:
-    rebuild = _environment(recordings.env_args(), config)
-    spec = _spec(rebuild)
+    wishes = Wishes(config.env, config.env_kwargs, config.cameras, config.image_size)
+    rebuild, spec = recorded_environment(recordings, wishes)
     finished = FinishedDemos(output, _identity(spec, config))
     try:
         storage = Storage(_compression(config), config.next_obs, config.done_mode)
@@ -132,29 +133,6 @@ def _render(recordings: Recordings, output: Path, config: ConvertConfig) -> None
         finished.remove()  # the same again would find the same fault
         raise
     finished.remove()
-
-
-def _environment(env_args: dict[str, Any], config: ConvertConfig) -> Callable[[], PixelEnv]:
-    """What builds the environment of env_args, seen as the configuration wants it."""
-    (name, further), kwargs = environment(env_args), env_args["env_kwargs"]
-    name = config.env or name
-    stored_size = (kwargs.get("camera_heights"), kwargs.get("camera_widths"))
-    return partial(
-        make_env,
-        name,
-        cameras=config.cameras or camera_names(env_args) or None,
-        image_size=config.image_size or (stored_size if all(stored_size) else None),
-        horizon=kwargs.get("horizon"),
-        **further | config.env_kwargs,
-    )
-
-
-def _spec(rebuild: Callable[[], PixelEnv]) -> EnvSpec:
-    env = rebuild()
-    try:
-        return env.pixel_spec
-    finally:
-        env.close()
 
 
 def _identity(spec: EnvSpec, config: ConvertConfig) -> dict[str, Any]:

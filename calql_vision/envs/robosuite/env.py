@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium.spaces import Box, Dict
 
 from calql_vision.envs.rendering import Cameras
+from calql_vision.envs.robosuite import robots
 from calql_vision.envs.robosuite.arguments import current_arguments
 from calql_vision.envs.robosuite.simulation import Simulation, robosuite
 from calql_vision.types import EnvObservation, EnvSpec
@@ -32,7 +33,8 @@ class RobosuiteEnv(gymnasium.Env):
 
     `cameras` of the task; `image_size` in pixels; `horizon` in steps (None: HORIZONS');
     `proprio_keys`: robosuite's observables in order; `pretty` draws as robosuite itself does, with
-    shadows, reflections and smooth edges, at a third of the speed; `arguments` are robosuite's
+    shadows, reflections and smooth edges, at a third of the speed; `controller` is the arm's by
+    robosuite's name (None: the robot's own, or `controller_configs`); `arguments` are robosuite's
     own, of the version `env_version`. Images are those that robomimic stores, upright.
     """
 
@@ -47,6 +49,7 @@ class RobosuiteEnv(gymnasium.Env):
         horizon: int | None = None,
         proprio_keys: Sequence[str] = PROPRIO,
         pretty: bool = False,
+        controller: str | None = None,
         env_version: str | None = None,
         render_mode: str = "rgb_array",
         **arguments: Any,
@@ -54,6 +57,10 @@ class RobosuiteEnv(gymnasium.Env):
         _check_sizes(image_size, horizon)
         installed = robosuite.__version__
         arguments = {"robots": ["Panda"], "control_freq": 20} | arguments
+        arguments["robots"] = robots.spelled(arguments["robots"])
+        if controller is not None:
+            named = robots.named_controller(controller, arguments["robots"])
+            arguments["controller_configs"] = named
         arguments = current_arguments(arguments, env_version, installed)
         self.task, self.render_mode = task, render_mode
         self.simulation = Simulation(task, arguments)
@@ -105,6 +112,23 @@ class RobosuiteEnv(gymnasium.Env):
             for attribute in ("enabled", "active"):
                 env.modify_observable(name, attribute, name in keys)
         return {name: values.size for name, values in self._sense(keys).items()}
+
+    # The arm ------------------------------------------------------------------------------------
+
+    @property
+    def controller(self) -> str:
+        """The arm controller's name, as robosuite spells it."""
+        return self._part.name
+
+    def controllers_taking(self, width: int) -> list[str]:
+        """Names of the arm controllers whose actions have `width` numbers."""
+        gripper = self.pixel_spec.action_dim - self._part.control_dim
+        return robots.controllers_taking(width, self._part.joint_dim, gripper)
+
+    @property
+    def _part(self) -> Any:
+        robot = self.simulation.robot
+        return robot.part_controllers[robot.arms[0]]
 
     # Gymnasium --------------------------------------------------------------------------------
 
