@@ -16,6 +16,7 @@ from calql_vision.cli import STAGES
 from calql_vision.cli.configuration import composed, offer_tasks, register, rows
 from calql_vision.configs import option
 from calql_vision.encoders import ENCODERS
+from calql_vision.stages import finetune
 from calql_vision.stages.finetune import FinetuneConfig
 from calql_vision.stages.pretrain import PretrainConfig
 
@@ -140,6 +141,23 @@ def test_a_task_of_a_family_needs_no_yaml_but_obeys_the_one_it_has():
     for name, discount in (("NutAssembly", 0.97), ("/data/a.hdf5", 0.97), ("Lift", 0.98)):
         task = composed("finetune", [f"task=robosuite/{name}"]).task
         assert (task.name, task.discount) == (f"robosuite/{name}", discount)
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("algo.online.options.calibrated=false", {"calibrated": False}),
+        ("algo.online.options.q_weight=0.5", {"q_weight": 0.5}),
+        ("task.kwargs.start_region=0.5", {"start_region": 0.5}),
+    ],
+)
+def test_a_key_that_is_not_ours_needs_no_plus(key, expected, monkeypatch):
+    found = []
+    monkeypatch.setattr(finetune, "run", found.append)
+    monkeypatch.setattr(sys, "argv", ["calql-vision", "finetune", key])
+    cli.main()
+    options = found[0].algo.online.options if key.startswith("algo") else found[0].task.kwargs
+    assert expected.items() <= options.items()
 
 
 def test_multirun_collects_every_combination(call, tmp_path):

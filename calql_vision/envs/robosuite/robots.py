@@ -37,5 +37,5 @@ def named_controller(name: str, robots: str | list[str]) -> dict[str, Any]:
 
 
 def controllers_taking(width: int, joints: int, gripper: int) -> list[str]:
-    """Of an arm with so many joints: those whose actions, gripper included, have `width` numbers."""
+    """Of an arm with so many joints: those whose actions have `width` numbers, gripper included."""
     return [name for name in _NAMES if _WIDTHS.get(name, joints) + gripper == width]
