@@ -116,12 +116,16 @@ class Agent(nn.Module, ABC):
     def step(self, losses: dict[str, Tensor]) -> None:
         """Differentiate every loss for its own parameters, then move everything."""
         for name, loss in losses.items():
-            self.optimizers[name].zero_grad(set_to_none=True)
-            loss.backward(inputs=self._trained[name])
+            self.differentiate(name, loss)
         for name in losses:
             self.optimizers[name].step()
         self.follow_targets()
         self.updates += 1
+
+    def differentiate(self, name: str, loss: Tensor) -> None:
+        """The gradient of one loss, for the parameters that its optimizer moves."""
+        self.optimizers[name].zero_grad(set_to_none=True)
+        loss.backward(inputs=self._trained[name])
 
     def encode(self, batch: PixelBatch) -> FeatureBatch:
         """Augment s and s' once each, and encode them for those who see them.

@@ -36,6 +36,7 @@ STAGES = {
         "evaluate": "success rate of a checkpoint on fresh episodes, and a video",
         "diagnose": "values against returns: calibration and regret of a run's checkpoints",
         "report": "every run of a task -> one HTML page",
+        "profile": "where the time of a gradient update goes, on this machine",
         "compare": "the runs of several tasks -> one Markdown page",
     }.items()
 }
