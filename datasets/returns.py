@@ -11,8 +11,8 @@ from calql_vision.configs import option
 class RewardConfig:
     """How raw rewards become the agent's: scale x reward + bias."""
 
-    scale: float = option(1.0, "the agent's reward is scale x raw reward + bias")
-    bias: float = option(-1.0, "added to every scaled reward")
+    scale: float = option(1.0, "the agent's reward is scale x raw reward + bias", within="(0, 1e6]")
+    bias: float = option(-1.0, "added to every scaled reward", within="[-1e6, 1e6]")
     sparse: bool = option(True, "a step that reaches nothing earns 0 before scaling")
 
     def apply(self, rewards: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ class CNNConfig(EncoderConfig):
     """Strided convolutions."""
 
     name: str = "cnn"
-    channels: list[int] = option([16, 32, 32], "of the layers")
+    channels: list[int] = option([16, 32, 32], "of the layers", within="[1, 4096]")
 
     def backbone(self, channels: int, image_size: tuple[int, int]) -> nn.Module:
         return cnn(channels, self.channels)

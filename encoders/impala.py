@@ -14,7 +14,7 @@ class ImpalaConfig(EncoderConfig):
     """Residual blocks."""
 
     name: str = "impala"
-    channels: list[int] = option([16, 32, 32], "of the stages")
+    channels: list[int] = option([16, 32, 32], "of the stages", within="[1, 4096]")
 
     def backbone(self, channels: int, image_size: tuple[int, int]) -> nn.Module:
         return impala(channels, self.channels)

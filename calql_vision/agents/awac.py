@@ -20,7 +20,7 @@ class AWACConfig(CriticConfig):
     name: str = "awac"
     label: str = "awac"
     temperature: float = option(
-        1.0, "lambda in the paper: the larger, the nearer to behaviour cloning"
+        1.0, "lambda in the paper: the larger, the nearer to behaviour cloning", within="(0, 1e6]"
     )
 
 

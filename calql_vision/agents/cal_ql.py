@@ -26,19 +26,37 @@ class CalQLConfig(SoftConfig):
     fitted_reference: bool = option(
         False, "V(s) fitted to the returns as reference; false: the returns"
     )
-    penalty_weight: float = option(1.0, "weight of the penalty, alpha in the paper; 0: SAC")
-    importance_sampling: bool = option(True, "log-sum-exp over actions weighted by 1 / density")
-    log_sum_exp_temperature: float = option(1.0, "temperature of the log-sum-exp over actions")
-    clip_min: float | None = option(
-        None, "least gap between log-sum-exp and Q(data) that counts; null: any"
+    penalty_weight: float = option(
+        1.0, "weight of the penalty, alpha in the paper; 0: SAC", within="[0, 1e6]"
     )
-    clip_max: float | None = option(None, "greatest gap that counts; null: any")
+    importance_sampling: bool = option(True, "log-sum-exp over actions weighted by 1 / density")
+    log_sum_exp_temperature: float = option(
+        1.0, "temperature of the log-sum-exp over actions", within="(0, 1e6]"
+    )
+    clip_min: float | None = option(
+        None,
+        "least gap between log-sum-exp and Q(data) that counts; null: any",
+        within="[-1e9, 1e9]",
+    )
+    clip_max: float | None = option(
+        None, "greatest gap that counts; null: any", within="[-1e9, 1e9]"
+    )
     lagrange: bool = option(
         False, "learn a factor of the penalty that holds the gap at target_action_gap"
     )
     target_action_gap: float = option(
-        1.0, "gap between log-sum-exp and Q(data) that `lagrange` aims at"
+        1.0, "gap between log-sum-exp and Q(data) that `lagrange` aims at", within="[-1e9, 1e9]"
     )
+
+    def __post_init__(self) -> None:
+        """ValueError for a gap that cannot be."""
+        super().__post_init__()
+        low, high = self.clip_min, self.clip_max
+        if low is not None and high is not None and low > high:
+            raise ValueError(
+                f"algo.clip_min={low} is above algo.clip_max={high}; "
+                "exchange them, or leave one null"
+            )
 
 
 @dataclass(frozen=True)

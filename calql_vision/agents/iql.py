@@ -21,10 +21,14 @@ class IQLConfig(CriticConfig):
     name: str = "iql"
     label: str = "iql"
     expectile: float = option(
-        0.7, "tau in the paper: 0.5 is the mean, 1 the best action in the data"
+        0.7, "tau in the paper: 0.5 is the mean, 1 the best action in the data", within="(0, 1)"
     )
-    inverse_temperature: float = option(3.0, "beta in the paper: 0 is behaviour cloning")
-    max_weight: float = option(100.0, "largest weight of one transition in the actor's loss")
+    inverse_temperature: float = option(
+        3.0, "beta in the paper: 0 is behaviour cloning", within="[0, 1e6]"
+    )
+    max_weight: float = option(
+        100.0, "largest weight of one transition in the actor's loss", within="(0, 1e6]"
+    )
     averaged_encoder: bool = option(False, "the target is V(s'), which the paper does not average")
 
 

@@ -22,12 +22,16 @@ class SoftConfig(CriticConfig):
     name: str = "sac"
     label: str = "sac"
     n_actions: int = option(
-        4, "N, actions sampled per state; the official code takes 10, at twice the time"
+        4,
+        "N, actions sampled per state; the official code takes 10, at twice the time",
+        within="[1, 1e4]",
     )
     max_target_backup: bool = option(True, "the best of N next actions enters the target")
     backup_entropy: bool = option(False, "the target subtracts temperature x log-probability")
     target_critics: int | None = option(
-        None, "critics drawn at random for every update, whose least the target trusts; null: all"
+        None,
+        "critics drawn at random for every update, whose least the target trusts; null: all",
+        within="[1, 1000]",
     )
     mean_critic: bool = option(False, "the actor climbs the mean of the critics; false: the least")
     bounded_target: bool = option(
@@ -39,17 +43,34 @@ class SoftConfig(CriticConfig):
     initial_temperature: float = option(
         0.1,
         "temperature at the start; the official 1 spends the first thousands of updates falling",
+        within="(0, 1e3]",
     )
     target_entropy: float | None = option(
-        None, "entropy that the temperature aims at; null: minus the number of action dimensions"
+        None,
+        "entropy that the temperature aims at; null: minus the number of action dimensions",
+        within="[-1e6, 1e6]",
     )
-    bc_updates: int = option(0, "first updates in which the actor clones behaviour instead")
+    bc_updates: int = option(
+        0, "first updates in which the actor clones behaviour instead", within="[0, 1e9]"
+    )
     q_weight: float = option(
-        1.0, "weight of Q and entropy in the actor's loss; 0: the actor clones alone"
+        1.0,
+        "weight of Q and entropy in the actor's loss; 0: the actor clones alone",
+        within="[0, 1e6]",
     )
     cloning_weight: float = option(
-        0.0, "weight of the likelihood of successful episodes in the actor's loss"
+        0.0,
+        "weight of the likelihood of successful episodes in the actor's loss",
+        within="[0, 1e6]",
     )
+
+    def __post_init__(self) -> None:
+        """ValueError where nothing would train the actor."""
+        if self.q_weight == self.cloning_weight == 0:
+            raise ValueError(
+                "algo.q_weight=0 and algo.cloning_weight=0: the actor would learn nothing; "
+                "set one of them above 0"
+            )
 
     def value_travel(self, length: float) -> float:
         return 0.0 if self.bounded_target else super().value_travel(length)

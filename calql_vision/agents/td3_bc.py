@@ -22,11 +22,17 @@ class TD3BCConfig(CriticConfig):
 
     name: str = "td3_bc"
     label: str = "td3_bc"
-    q_weight: float = option(2.5, "alpha in the paper: 0 is behaviour cloning")
-    policy_delay: int = option(2, "updates of the critics per update of actor and targets")
-    target_noise: float = option(0.2, "std of the noise that smooths the target policy")
-    target_noise_clip: float = option(0.5, "the most that this noise moves an action")
-    exploration_noise: float = option(0.1, "std of the noise on online actions")
+    q_weight: float = option(2.5, "alpha in the paper: 0 is behaviour cloning", within="[0, 1e6]")
+    policy_delay: int = option(
+        2, "updates of the critics per update of actor and targets", within="[1, 1e6]"
+    )
+    target_noise: float = option(
+        0.2, "std of the noise that smooths the target policy", within="[0, 10]"
+    )
+    target_noise_clip: float = option(
+        0.5, "the most that this noise moves an action", within="[0, 10]"
+    )
+    exploration_noise: float = option(0.1, "std of the noise on online actions", within="[0, 10]")
 
 
 class TD3BC(CriticAgent):

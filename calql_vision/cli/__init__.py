@@ -148,6 +148,8 @@ def _report_errors(stage: str, run: Callable[[Any], Any], config: DictConfig) ->
         if os.environ.get("HYDRA_FULL_ERROR"):
             raise
         sys.exit(f"error: {error}")
+    except MemoryError as error:
+        sys.exit(f"error: not enough memory ({error}); ask for less at once")
     except KeyboardInterrupt:
         sys.exit("interrupted")
 

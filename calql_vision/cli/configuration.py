@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from calql_vision.cli.search_path import CONFIGS, config_folders, install
+from calql_vision.configs.ranges import stated
 
 #: Keys below these are not ours to know: arguments of environments, options of an algorithm.
 FREE = ("task.kwargs.", "task.collect_kwargs.", "env_kwargs.", "rename.", "algo.online.options.")
@@ -127,7 +128,6 @@ def _shown(value: Any) -> str:
 
 
 def meaning(config_class: type, name: str) -> str:
-    """What an option means; a subclass that only changes its default need not say it again."""
-    bases = [base for base in config_class.__mro__ if is_dataclass(base)]
-    owned = [field for base in bases for field in fields(base) if field.name == name]
-    return next((field.metadata["meaning"] for field in owned if field.metadata), "")
+    """What an option means, and the range of a number."""
+    text, within = (stated(config_class, name, what) for what in ("meaning", "within"))
+    return f"{text}; in {within}" if within else text or ""

@@ -10,6 +10,7 @@ from time import perf_counter
 import numpy as np
 
 from calql_vision.agents import Agent, AgentConfig
+from calql_vision.configs.ranges import check_ranges
 from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.datasets.progress import warn
 from calql_vision.encoders.config import EncoderConfig
@@ -21,7 +22,6 @@ from calql_vision.engine.evaluation import evaluate
 from calql_vision.engine.metrics_log import MetricsLog
 from calql_vision.engine.policy import AgentPolicy
 from calql_vision.engine.preflight import check_demonstrations, check_mode, compare_specs, judge
-from calql_vision.engine.seeds import check_run_seed
 from calql_vision.runs.config import RunConfig
 from calql_vision.runs.evaluation import Evaluation
 from calql_vision.runs.launch import Launch
@@ -40,7 +40,7 @@ class TrainingConfig(RunConfig):
 
 def prepare(config: TrainingConfig) -> None:
     """What must be right, and be set, before anything else happens."""
-    check_run_seed(config.seed)
+    check_ranges(config)
     check_mode(config.preflight)
     set_threads(config.threads)
 

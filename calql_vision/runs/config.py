@@ -21,18 +21,24 @@ class TaskConfig:
     )
     cameras: list[str] | None = option(None, "names, in order; null: the family's own choice")
     image_size: int | None = option(
-        None, "side of the square images, pixels; null: the family's own"
+        None, "side of the square images, pixels; null: the family's own", within="[1, 4096]"
     )
-    horizon: int | None = option(None, "steps; null: the task's own, or what demonstrations need")
-    discount: float = option(0.97, "gamma, per step")
-    effort: float = option(1.0, "factor on the amounts of training that `scale` sets")
+    horizon: int | None = option(
+        None, "steps; null: the task's own, or what demonstrations need", within="[1, 1e6]"
+    )
+    discount: float = option(0.97, "gamma, per step", within="[0, 1)")
+    effort: float = option(
+        1.0, "factor on the amounts of training that `scale` sets", within="(0, 1e3]"
+    )
     kwargs: dict[str, Any] = option({}, "further arguments of make_env")
     collect_kwargs: dict[str, Any] = option({}, "arguments of make_env that differ for `collect`")
     demonstrations: float = option(
-        1.0, "factor on the number of episodes to collect that `scale` sets"
+        1.0, "factor on the number of episodes to collect that `scale` sets", within="(0, 1e3]"
     )
     noise: float | None = option(
-        None, "action noise of the demonstrations' expert, 0 is perfect; null: the expert's own"
+        None,
+        "action noise of the demonstrations' expert, 0 is perfect; null: the expert's own",
+        within="[0, 10]",
     )
 
     @property
@@ -50,16 +56,18 @@ class TaskConfig:
 class ScaleConfig:
     """Amounts for a task of ordinary effort; `task.effort` multiplies those of training."""
 
-    episodes: int = option(150, "demonstrations to collect")
-    updates: int = option(4000, "gradient steps of pre-training")
+    episodes: int = option(150, "demonstrations to collect", within="[1, 5e5]")
+    updates: int = option(4000, "gradient steps of pre-training", within="[1, 1e9]")
     value_travels: float = option(
-        2.0, "... or so many times what a value needs to travel, where more"
+        2.0, "... or so many times what a value needs to travel, where more", within="[0, 1e3]"
     )
-    online_steps: int = option(2500, "environment steps of fine-tuning")
-    log_every: int = option(200, "gradient steps of pre-training per row of metrics")
-    evaluations: int = option(5, "periodic evaluations per training stage")
-    validation_episodes: int = option(25, "episodes of each periodic evaluation")
-    evaluation_episodes: int = option(100, "episodes of the stage `evaluate`")
+    online_steps: int = option(2500, "environment steps of fine-tuning", within="[1, 1e9]")
+    log_every: int = option(
+        200, "gradient steps of pre-training per row of metrics", within="[1, 1e9]"
+    )
+    evaluations: int = option(5, "periodic evaluations per training stage", within="[0, 1e5]")
+    validation_episodes: int = option(25, "episodes of each periodic evaluation", within="[1, 5e5]")
+    evaluation_episodes: int = option(100, "episodes of the stage `evaluate`", within="[1, 5e5]")
 
 
 @dataclass
@@ -89,9 +97,11 @@ class RunConfig:
     scale: ScaleConfig = field(default_factory=ScaleConfig)
     reward: RewardConfig = field(default_factory=RewardConfig)
     data: DataConfig = field(default_factory=DataConfig)
-    seed: int = option(0, "of the run, 0..999")
+    seed: int = option(0, "of the run", within="[0, 999]")
     device: str = option("auto", "auto, cpu or cuda")
-    threads: int | None = option(None, "torch's on the CPU; null: as many as cores")
+    threads: int | None = option(
+        None, "torch's on the CPU; null: as many as cores", within="[1, 1024]"
+    )
     output: str | None = option(None, "folder; null: runs/<task>/<algo>/seed<seed>/<stage>")
     overwrite: bool = option(False, "replace a finished run")
     wandb: str | None = option(None, "project in Weights & Biases; null: not used")

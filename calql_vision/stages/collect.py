@@ -8,6 +8,7 @@ from time import perf_counter
 import numpy as np
 
 from calql_vision.configs import option
+from calql_vision.configs.ranges import check_ranges
 from calql_vision.datasets.hdf5 import EpisodeWriter
 from calql_vision.datasets.progress import progress
 from calql_vision.datasets.whole_file import check_output
@@ -29,14 +30,20 @@ class CollectConfig:
     output: str | None = option(None, "path of the file; null: data/<task>.hdf5")
     scale: ScaleConfig = field(default_factory=ScaleConfig)
     episodes: int | None = option(
-        None, "failed ones included; null: scale.episodes times task.demonstrations"
+        None,
+        "failed ones included; null: scale.episodes times task.demonstrations",
+        within="[1, 5e5]",
     )
-    seed: int = option(0, "of the run, 0..999; episode i has a seed of its own")
-    noise: float | None = option(None, "action noise of the expert, 0 is perfect; null: task.noise")
+    seed: int = option(0, "of the run; episode i has a seed of its own", within="[0, 999]")
+    noise: float | None = option(
+        None, "action noise of the expert, 0 is perfect; null: task.noise", within="[0, 10]"
+    )
     gzip: bool = option(False, "smaller, slower to read")
     next_obs: bool = option(False, "store every observation twice, and the last one at all")
-    done_mode: int = option(2, "dones are 1: 0 in success, 1 at the last step, 2 both")
-    processes: int = option(1, "changes the time, not the result")
+    done_mode: int = option(
+        2, "dones are 1: 0 in success, 1 at the last step, 2 both", within="[0, 2]"
+    )
+    processes: int = option(1, "changes the time, not the result", within="[1, 1024]")
     overwrite: bool = option(False, "replace an existing file")
 
 
@@ -65,12 +72,10 @@ def run(config: CollectConfig) -> CollectResult:
     replaced only with `overwrite`. An interrupted run leaves no file.
     """
     path = Path(config.output or config.task.data_path)
+    check_ranges(config)
     check_output(path, config.overwrite)
-    episodes = _amount(config)
-    if episodes < 1:
-        raise ValueError(f"episodes={episodes}: nothing to collect; set at least 1")
     started = perf_counter()
-    lengths, successes = _collect(config, path, episodes)
+    lengths, successes = _collect(config, path, _amount(config))
     result = CollectResult(
         path, len(lengths), sum(lengths), successes, seconds=perf_counter() - started
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from calql_vision.configs import option
+from calql_vision.configs.ranges import check_ranges
 from calql_vision.datasets.hdf5_layout import DatasetError
 from calql_vision.datasets.hdf5_select import Selection
 from calql_vision.datasets.hdf5_write import check_storage
@@ -43,7 +44,9 @@ class ConvertConfig:
         None, "in order; null: those of the source, or the family's own"
     )
     image_size: int | None = option(
-        None, "side of the square images, pixels; null: the source's, or the family's own"
+        None,
+        "side of the square images, pixels; null: the source's, or the family's own",
+        within="[1, 4096]",
     )
     proprio_keys: list[str] | None = option(
         None, "names of stored observations; null: the source's own choice"
@@ -53,18 +56,26 @@ class ConvertConfig:
         None, "reward, termination or all tells success; null: the source's mark"
     )
     reward_threshold: float | None = option(
-        None, "with success=reward: the reward from which on a step succeeds; null: any above 0"
+        None,
+        "with success=reward: the reward from which on a step succeeds; null: any above 0",
+        within="[-1e9, 1e9]",
     )
     rescale_actions: bool = option(False, "their range, as the source states it, onto [-1, 1]")
-    control_hz: float | None = option(None, "steps per second, where the source does not say")
+    control_hz: float | None = option(
+        None, "steps per second, where the source does not say", within="(0, 1e6]"
+    )
     lossless: bool = option(False, "lerobot: images as PNG in the tables instead of MP4")
     instruction: str | None = option(
         None, "lerobot: the task in words; null: the environment's name"
     )
     gzip: bool = option(False, "smaller, slower to read")
     next_obs: bool = option(False, "store every observation twice, and the last one at all")
-    done_mode: int = option(2, "dones are 1: 0 in success, 1 at the last step, 2 both")
-    processes: int = option(1, "how many render; changes the time, not the result")
+    done_mode: int = option(
+        2, "dones are 1: 0 in success, 1 at the last step, 2 both", within="[0, 2]"
+    )
+    processes: int = option(
+        1, "how many render; changes the time, not the result", within="[1, 1024]"
+    )
     overwrite: bool = option(False, "replace an existing result")
 
 
@@ -76,6 +87,7 @@ def run(config: ConvertConfig) -> Path:
     Episodes with images are taken over. Raises DatasetError for a source that cannot be
     converted, ValueError for an impossible configuration.
     """
+    check_ranges(config)
     if not config.source:
         raise ValueError("source is not set; give source=<a file or a folder>")
     source = Path(config.source)

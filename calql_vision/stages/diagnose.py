@@ -7,6 +7,7 @@ import numpy as np
 
 from calql_vision.agents import Agent, AgentConfig
 from calql_vision.configs import option
+from calql_vision.configs.ranges import check_ranges
 from calql_vision.datasets.frame_store import read_episodes_within
 from calql_vision.datasets.hdf5 import demo_names, open_dataset
 from calql_vision.engine.checkpoint import Checkpoint
@@ -29,16 +30,20 @@ class DiagnoseConfig:
     task: TaskConfig = field(default_factory=TaskConfig)
     algo: AgentConfig = field(default_factory=AgentConfig)
     scale: ScaleConfig = field(default_factory=ScaleConfig)
-    seed: int = option(0, "of the run that is examined")
+    seed: int = option(0, "of the run that is examined", within="[0, 999]")
     episodes: int | None = option(
-        None, "start states, always the same; null: scale.evaluation_episodes"
+        None, "start states, always the same; null: scale.evaluation_episodes", within="[1, 5e5]"
     )
     samples: int = option(
-        32, "actions of the policy, and as many uniform ones, among which max_a Q is sought"
+        32,
+        "actions of the policy, and as many uniform ones, among which max_a Q is sought",
+        within="[1, 1e5]",
     )
     filter_key: str | None = option("valid", "which demonstrations to compare with; null: all")
     device: str = option("auto", "auto, cpu or cuda")
-    threads: int | None = option(1, "torch's on the CPU: single images do not gain from more")
+    threads: int | None = option(
+        1, "torch's on the CPU: single images do not gain from more", within="[1, 1024]"
+    )
     output: str | None = option(None, "folder; null: runs/<task>/<algo>/seed<seed>/diagnose")
 
 
@@ -48,6 +53,7 @@ def run(config: DiagnoseConfig) -> Diagnosis:
     Environment, data file, rewards and discount are those of the training. Raises ValueError
     where there is no checkpoint or no such demonstration.
     """
+    check_ranges(config)
     set_threads(config.threads)
     checkpoints = load_checkpoints(config)
     device = choose_device(config.device)

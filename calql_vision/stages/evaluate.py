@@ -6,6 +6,7 @@ from pathlib import Path
 
 from calql_vision.agents import AgentConfig
 from calql_vision.configs import option
+from calql_vision.configs.ranges import check_ranges
 from calql_vision.datasets.progress import progress
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.demonstrations import as_shown
@@ -31,15 +32,21 @@ class EvaluateConfig:
     task: TaskConfig = field(default_factory=TaskConfig)
     algo: AgentConfig = field(default_factory=AgentConfig)
     scale: ScaleConfig = field(default_factory=ScaleConfig)
-    seed: int = option(0, "of the run that is evaluated")
+    seed: int = option(0, "of the run that is evaluated", within="[0, 999]")
     stage: str = option("finetune", "whose checkpoint: that of pretrain or of finetune")
     checkpoint: str | None = option(
         None, "null: runs/<task>/<algo>/seed<seed>/<stage>/checkpoint.pt"
     )
-    episodes: int | None = option(None, "how many; null: scale.evaluation_episodes")
-    videos: int = option(9, "how many of the first episodes to film, side by side")
+    episodes: int | None = option(
+        None, "how many; null: scale.evaluation_episodes", within="[1, 5e5]"
+    )
+    videos: int = option(
+        9, "how many of the first episodes to film, side by side", within="[0, 1000]"
+    )
     device: str = option("auto", "auto, cpu or cuda")
-    threads: int | None = option(1, "torch's on the CPU: single images do not gain from more")
+    threads: int | None = option(
+        1, "torch's on the CPU: single images do not gain from more", within="[1, 1024]"
+    )
     output: str | None = option(
         None, "folder; null: runs/<task>/<algo>/seed<seed>/evaluate[_pretrain]"
     )
@@ -53,6 +60,7 @@ def run(config: EvaluateConfig) -> Evaluation:
 
     The environment, its cameras and the preprocessing are those of the checkpoint.
     """
+    check_ranges(config)
     check_mode(config.preflight)
     set_threads(config.threads)
     place = RunFolder.of(config.task, config.algo.label, config.seed)

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from calql_vision.configs import option
+from calql_vision.configs.ranges import check_ranges
 from calql_vision.datasets.episode_statistics import (
     EpisodeStatistics,
     episode_statistics,
@@ -49,6 +50,7 @@ class InspectResult:
 
 def run(config: InspectConfig) -> InspectResult:
     """Read every demo once, print the page, draw the sheet. Raises DatasetError for a bad file."""
+    check_ranges(config)
     path = Path(config.data or config.task.data_path)
     picture = Path(config.contact_sheet or path.with_name(f"{path.stem}_contact_sheet.png"))
     selection = Selection(filter_key=config.filter_key)

@@ -28,8 +28,12 @@ from calql_vision.types import EnvSpec
 class ProfileConfig(TrainingConfig):
     """What a gradient update takes, by its parts and beside its bare arithmetic."""
 
-    updates: int = option(20, "gradient updates per measurement, after as many uncounted ones")
-    repeats: int = option(5, "measurements of each kind, in turn; their median is printed")
+    updates: int = option(
+        20, "gradient updates per measurement, after as many uncounted ones", within="[1, 1e6]"
+    )
+    repeats: int = option(
+        5, "measurements of each kind, in turn; their median is printed", within="[1, 1e4]"
+    )
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,6 @@ class UpdateProfile:
 def run(config: ProfileConfig) -> UpdateProfile:
     """Measure and print. Nothing is written and nothing learnt is kept."""
     prepare(config)
-    for name in ("updates", "repeats"):
-        if getattr(config, name) < 1:
-            raise ValueError(f"{name}={getattr(config, name)}: at least one is needed")
     device, env = choose_device(config.device), task_env(config.task)
     spec = env.pixel_spec
     env.close()

@@ -11,6 +11,7 @@ from calql_vision.analysis.seed_intervals import FEWEST, REFERENCE, seed_interva
 from calql_vision.analysis.summary import summary_rows
 from calql_vision.analysis.tables import method_tables, run_tables
 from calql_vision.configs import option
+from calql_vision.configs.ranges import check_ranges
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.figures.demonstrations import Demonstrations, read_demonstrations
 from calql_vision.figures.pages import Picture, films, page
@@ -36,6 +37,7 @@ def run(config: ReportConfig) -> Path:
     Files that cannot be read are named in warnings, on the page as well. Raises ValueError where
     there is no run.
     """
+    check_ranges(config)
     results = read_runs(Path(config.runs), config.task.label)
     content = _content(config, results)
     folder = Path(config.output or Path("reports") / config.task.label)
