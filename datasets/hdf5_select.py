@@ -12,6 +12,7 @@ from calql_vision.datasets.hdf5_layout import (
     IMAGE_SUFFIX,
     camera_names,
     env_spec,
+    environment,
     listing,
     read_env_args,
 )
@@ -59,6 +60,29 @@ def find_spec(file: h5py.File, names: list[str], selection: Selection) -> EnvSpe
         proprio={key: stored_array(demo, f"obs/{key}", ndim=2).shape[1] for key in proprio_keys},
         action_dim=action_shapes[0][1],
         longest=max(length for length, _ in action_shapes),
+    )
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a file has to choose from, by its first demo."""
+
+    env: str  # "family/task"
+    cameras: tuple[str, ...]
+    proprio: dict[str, int]  # name -> width
+    action_dim: int
+
+
+def stored(file: h5py.File, names: list[str]) -> Stored:
+    """All of it. Raises DatasetError."""
+    demo = file["data"][names[0]]
+    obs = member(demo, "obs", h5py.Group)
+    images = [key for key in sorted(obs) if obs[key].ndim == 4]
+    return Stored(
+        env=environment(read_env_args(file))[0],
+        cameras=tuple(key.removesuffix(IMAGE_SUFFIX) for key in images),
+        proprio={key: obs[key].shape[1] for key in sorted(obs) if obs[key].ndim == 2},
+        action_dim=stored_array(demo, "actions", ndim=2).shape[1],
     )
 
 

@@ -211,3 +211,12 @@ def test_convert_needs_a_source_and_keeps_an_existing_output(demonstrations, tmp
         convert.run(ConvertConfig())
     with pytest.raises(ValueError, match="exists already"):
         convert.run(ConvertConfig(source=str(demonstrations), output=str(demonstrations)))
+
+
+def test_a_task_that_is_a_file_has_its_demonstrations_there(demonstrations):
+    task = TaskConfig(name=f"robosuite/{demonstrations}")
+    assert task.data_path == demonstrations
+    before = demonstrations.read_bytes()
+    with pytest.raises(ValueError, match="with demonstrations of its own; give output="):
+        collect.run(CollectConfig(task=task, overwrite=True))
+    assert demonstrations.read_bytes() == before

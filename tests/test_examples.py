@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -58,6 +59,27 @@ def test_a_loaded_policy_acts_as_the_agent_that_was_saved(files):
     other = rollout(env, AgentPolicy(agent, deterministic=True), seed=3)
     assert (one.actions == other.actions).all()
     env.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"images": np.zeros((2, 20, 16, 3), np.uint8)},
+            r"\(2, 20, 16, 3\), but .* \(2, 16, 16, 3",
+        ),
+        ({"images": np.zeros((2, 16, 16, 3))}, r"float64 .* trained with uint8 .*: front, wrist"),
+        ({"proprio": np.zeros(6, np.float32)}, r"\(6,\), but .* \(4,\): robot0_eef_pos"),
+        ({"pixels": None, "images": None}, "an observation has images and proprio, not"),
+    ],
+)
+def test_an_observation_of_another_size_is_refused(changes, sentence, files):
+    policy = load_policy(files["checkpoint"], device="cpu")
+    right = {"images": np.zeros((2, 16, 16, 3), np.uint8), "proprio": np.zeros(4, np.float32)}
+    assert policy.act(right).shape == (4,)
+    observation = {key: array for key, array in (right | changes).items() if array is not None}
+    with pytest.raises(ValueError, match=sentence):
+        policy.act(observation)
 
 
 def test_every_name_that_is_offered_can_be_imported_and_explains_itself():

@@ -1,5 +1,6 @@
 """Laws of the stage that looks at a file."""
 
+import shutil
 from itertools import pairwise
 
 import h5py
@@ -9,7 +10,8 @@ import pytest
 
 from calql_vision.datasets.hdf5 import DatasetError, read_episodes
 from calql_vision.datasets.returns import RewardConfig
-from calql_vision.stages import inspect
+from calql_vision.stages import convert, inspect
+from calql_vision.stages.convert import ConvertConfig
 from calql_vision.stages.inspect import InspectConfig
 
 
@@ -69,3 +71,27 @@ def test_dones_of_no_done_mode_are_suspicious(demonstrations, tmp_path):
         file["data/demo_0/dones"][1] = 1
     (new,) = set(inspect.run(InspectConfig(data=str(path))).suspicious) - set(before)
     assert "dones agree with none" in new
+
+
+def without_images(path, tmp_path):
+    stripped = tmp_path / "states.hdf5"
+    shutil.copy(path, stripped)
+    with h5py.File(stripped, "r+") as file:
+        for demo in file["data"].values():
+            del demo["obs"], demo["next_obs"]
+    return stripped
+
+
+def as_lerobot(path, tmp_path):
+    output = tmp_path / "lerobot"
+    return convert.run(ConvertConfig(source=str(path), output=str(output), format="lerobot"))
+
+
+@pytest.mark.parametrize("other", [without_images, as_lerobot])
+def test_what_is_not_converted_yet_is_answered_with_the_command(other, demonstrations, tmp_path):
+    source = other(demonstrations, tmp_path)
+    with pytest.raises(DatasetError, match="convert it first: ") as refusal:
+        inspect.run(InspectConfig(data=str(source)))
+    words = str(refusal.value).partition("first: calql-vision convert ")[2].split()
+    path = convert.run(ConvertConfig(**dict(word.split("=") for word in words)))
+    assert inspect.run(InspectConfig(data=str(path))).spec.name == "tabletop/lift"

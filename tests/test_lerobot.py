@@ -1,12 +1,14 @@
 """LeRobot datasets: one that the lerobot package wrote, and ours there and back."""
 
 import importlib.util
+import io
 import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import h5py
+import imageio.v3 as imageio
 import numpy as np
 import pyarrow.parquet
 import pytest
@@ -144,6 +146,32 @@ def test_many_files_are_written_and_read_as_one(ours, tmp_path, monkeypatch):
     assert (split / "data/chunk-001/file-000.parquet").exists()
     files = [run(p, tmp_path / f"{p.name}.hdf5").read_bytes() for p in (whole, split)]
     assert files[0] == files[1]
+
+
+def test_cameras_of_unequal_shape_get_black_bars(ours, tmp_path):
+    """The second camera twice as wide, in the source's own files."""
+    source = run(ours, tmp_path / "source", format="lerobot", lossless=True)
+    widen(source / "data/chunk-000/file-000.parquet", "observation.images.wrist")
+    with pytest.warns(UserWarning, match="wrist is 32 x 96 pixels and becomes 32 x 48 with black"):
+        path = run(source, tmp_path / "boxed.hdf5")
+    before, after = next(iter(read_episodes(ours))).images, next(iter(read_episodes(path))).images
+    np.testing.assert_array_equal(after[0, 0], before[0, 0])
+    assert not after[:, 1, :8].any()
+    assert not after[:, 1, 24:].any()
+    assert after[0, 1, 8:24, 8:].any(axis=-1).all()
+    square = next(iter(read_episodes(run(source, tmp_path / "16.hdf5", image_size=16)))).images
+    assert not square[:, 0, :2].any()
+    assert not square[:, 1, :5].any()
+    assert square[0, 0, 4:12, 4:].any(axis=-1).all()
+
+
+def widen(path: Path, camera: str) -> None:
+    table = pyarrow.parquet.read_table(path)
+    rows = table.to_pylist()
+    for row in rows:
+        wide = np.repeat(imageio.imread(io.BytesIO(row[camera]["bytes"])), 2, axis=1)
+        row[camera]["bytes"] = imageio.imwrite("<bytes>", wide, extension=".png")
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, table.schema), path)
 
 
 def test_nothing_is_taken_for_success_silently(package_dataset, tmp_path):

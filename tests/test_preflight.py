@@ -115,6 +115,26 @@ ODD = {
 }
 
 
+def test_all_that_data_lacks_is_said_at_once_with_the_task_assumed(damaged):
+    def another_robot(file: h5py.File, demo: h5py.Group) -> None:
+        del demo["obs/front_image"]
+        demo["obs/state"] = np.zeros((len(demo["actions"]), 6))
+        del demo["obs/robot0_eef_pos"]
+        actions = demo["actions"][:]
+        del demo["actions"]
+        demo["actions"] = np.repeat(actions, 2, axis=1)
+
+    data = damaged(another_robot)
+    with pytest.raises(ValueError, match=r"task=tabletop/lift, which was assumed") as refusal:
+        run("pretrain", *TINY, data)
+    for problem in (
+        "no camera front but wrist",
+        "no proprioception robot0_eef_pos but robot0_gripper_qpos, state",
+        "actions of 8 numbers, not 4",
+    ):
+        assert problem in str(refusal.value)
+
+
 def test_what_fits_passes_in_silence(damaged, capsys):
     run("pretrain", *TINY, damaged(nothing))
     run("finetune", *TINY, damaged(nothing))

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from calql_vision.agents import AGENTS, Agent, build_agent
@@ -14,7 +15,7 @@ from calql_vision.engine.environments import spec_env
 from calql_vision.engine.policy import AgentPolicy
 from calql_vision.runs.checkpoint import CheckpointFile
 from calql_vision.runs.config import RunConfig
-from calql_vision.types import EnvSpec, PixelEnv
+from calql_vision.types import EnvObservation, EnvSpec, PixelEnv
 
 
 class Checkpoint(CheckpointFile):
@@ -76,9 +77,35 @@ class TrainedPolicy(AgentPolicy):
         super().__init__(agent, deterministic)
         self.spec = spec
 
+    def act(self, observation: EnvObservation) -> np.ndarray:
+        """One observation -> action float32 [A] in [-1, 1].
+
+        Raises ValueError for what is not an observation as `spec` says.
+        """
+        check_observation(observation, self.spec)
+        return super().act(observation)
+
     def make_env(self) -> PixelEnv:
         """A new environment like the one it was trained in."""
         return spec_env(self.spec)
+
+
+def check_observation(observation: EnvObservation, spec: EnvSpec) -> None:
+    """ValueError for arrays of another shape or type than the policy was trained with."""
+    if not {"images", "proprio"} <= observation.keys():
+        raise ValueError(f"an observation has images and proprio, not {', '.join(observation)}")
+    images = (len(spec.cameras), *spec.image_size, 3)
+    for name, shape, kind in (
+        ("images", images, np.uint8),
+        ("proprio", (spec.proprio_dim,), np.float32),
+    ):
+        found = np.asarray(observation[name])
+        if found.shape != shape or found.dtype != kind:
+            named = ", ".join(spec.cameras if name == "images" else spec.proprio)
+            raise ValueError(
+                f"{name} are {found.dtype} {found.shape}, but the policy was trained with "
+                f"{np.dtype(kind)} {shape}: {named}"
+            )
 
 
 def load_policy(

@@ -1,11 +1,17 @@
 """Demonstrations as an environment would show them."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import numpy as np
 import torch
 
 from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.datasets.frame_store import parse_bytes, read_episodes_within
-from calql_vision.datasets.hdf5 import Selection, read_spec
+from calql_vision.datasets.hdf5 import Selection, demo_names, open_dataset
+from calql_vision.datasets.hdf5_layout import listing
+from calql_vision.datasets.hdf5_select import stored
+from calql_vision.formats import check_converted
 from calql_vision.runs.config import DataConfig, RunConfig
 from calql_vision.types import EnvSpec
 
@@ -35,11 +41,8 @@ def load_demonstrations(config: RunConfig, env: EnvSpec) -> EpisodeBuffer:
     environment's.
     """
     path, selection = config.data_path, as_shown(env, config.data)
-    found = read_spec(path, selection)
-    for name in ("proprio_dim", "action_dim"):
-        theirs, ours = getattr(found, name), getattr(env, name)
-        if theirs != ours:
-            raise ValueError(f"{path}: {name} is {theirs} but {env.name} has {ours}; check `task`")
+    check_converted(path)
+    check_shapes(path, selection, env)
     buffer = EpisodeBuffer(config.task.discount, config.reward, config.encoder.frame_stack)
     budget, folder = memory_budget(config.data), config.data.frame_store
     for episode in read_episodes_within(path, budget, folder, selection):
@@ -47,6 +50,32 @@ def load_demonstrations(config: RunConfig, env: EnvSpec) -> EpisodeBuffer:
     if len(buffer) == 0:
         raise ValueError(f"{path}: no transition to learn from; collect more demonstrations")
     return buffer
+
+
+def check_shapes(path: Path, selection: Selection, env: EnvSpec) -> None:
+    """ValueError with all that `selection` and the environment ask for and a file lacks."""
+    with open_dataset(path) as file:
+        there = stored(file, demo_names(file, selection.filter_key))
+    wanted = list(selection.proprio_keys or [])
+    lacking = [
+        *_missing("camera", [name.removesuffix("_image") for name in env.cameras], there.cameras),
+        *_missing("proprioception", wanted, there.proprio),
+    ]
+    width = sum(there.proprio.get(key, 0) for key in wanted)
+    if width != env.proprio_dim and set(wanted) <= set(there.proprio):
+        lacking.append(f"proprioception of {width} numbers, not {env.proprio_dim}")
+    if there.action_dim != env.action_dim:
+        lacking.append(f"actions of {there.action_dim} numbers, not {env.action_dim}")
+    if lacking:
+        raise ValueError(
+            f"{path} comes from {there.env} and does not fit task={env.name}, which was assumed: "
+            f"it has {'; '.join(lacking)}; set `task` to where the data comes from"
+        )
+
+
+def _missing(kind: str, wanted: Iterable[str], there: Iterable[str]) -> list[str]:
+    missing = [name for name in wanted if name not in there]
+    return [f"no {kind} {', '.join(missing)} but {listing(there)}"] if missing else []
 
 
 def proprio_statistics(buffer: EpisodeBuffer) -> tuple[torch.Tensor, torch.Tensor]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 
 from calql_vision.configs.entry_points import Table
-from calql_vision.datasets.hdf5_layout import DatasetError
+from calql_vision.datasets.hdf5_layout import DatasetError, demo_names, open_dataset
 from calql_vision.datasets.hdf5_write import EpisodeWriter
 from calql_vision.formats.format import Format, WriteOptions
 from calql_vision.formats.lerobot import is_lerobot
@@ -86,6 +86,29 @@ def recognised(path: Path) -> Format:
             return found
     understood = "; ".join(found.summary for found in FORMATS.values())
     raise DatasetError(f"{path}: nothing that convert understands, which is: {understood}")
+
+
+def check_converted(path: Path) -> None:
+    """Raises DatasetError for data without an HDF5 file's images, with the command that helps.
+
+    What does not exist, or is no data at all, is for its reader to refuse.
+    """
+    if not path.exists() or (is_hdf5(path) and not has_states_alone(path)):
+        return
+    found = recognised(path)
+    output = path.resolve().with_suffix("").name + "_pixels.hdf5"
+    raise DatasetError(
+        f"{path} is {found.summary}, without images to learn from directly; convert it first: "
+        f"calql-vision convert source={path} output={path.parent / output}"
+    )
+
+
+def has_states_alone(path: Path) -> bool:
+    """Whether the first demo of an HDF5 file has `states` to be rendered, and no image."""
+    with open_dataset(path) as file:
+        demo = file["data"][demo_names(file)[0]]
+        observed = demo.get("obs", {})
+        return "states" in demo and not any(observed[key].ndim == 4 for key in observed)
 
 
 def writable(name: str) -> Format:

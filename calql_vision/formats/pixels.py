@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from calql_vision.datasets.hdf5_layout import DatasetError, listing
-from calql_vision.datasets.hdf5_read import resized
+from calql_vision.formats.letterbox import letterboxed, same_shape
 from calql_vision.types import EnvSpec, Episode
 
 #: What may tell that a step succeeded; None, the source's own mark, is the default.
@@ -209,7 +209,14 @@ class EpisodeBuilder:
         if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
             found = f"{frames.dtype} {frames.shape}"
             raise self._fault(raw, f"{camera} is {found}, not uint8 [T, H, W, 3]; store it again")
-        return resized(self._observed(raw, camera, frames), self.spec.image_size)
+        size, found = self.spec.image_size, (frames.shape[1], frames.shape[2])
+        if not same_shape(found, size):
+            warnings.warn(
+                f"{self._source.path}: {camera} is {_by(found)} pixels and becomes {_by(size)} "
+                "with black bars, not stretched",
+                stacklevel=2,
+            )
+        return letterboxed(self._observed(raw, camera, frames), size)
 
     def _vector(self, raw: RawEpisode, key: str, width: int) -> np.ndarray:
         """float32 [T or T+1, width]"""
@@ -280,6 +287,10 @@ class EpisodeBuilder:
 
     def _fault(self, raw: RawEpisode, problem: str) -> DatasetError:
         return DatasetError(f"{self._source.path}: {raw.name}: {problem}")
+
+
+def _by(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"
 
 
 def _cut(observed: np.ndarray, length: int) -> np.ndarray:

@@ -48,8 +48,17 @@ class TaskConfig:
 
     @property
     def data_path(self) -> Path:
-        """Where its demonstrations lie unless the configuration says otherwise."""
-        return Path("data") / f"{self.label}.hdf5"
+        """Where its demonstrations lie unless the configuration says otherwise.
+
+        A task that is a file, "robosuite/<file.hdf5>", has them there.
+        """
+        return self.file or Path("data") / f"{self.label}.hdf5"
+
+    @property
+    def file(self) -> Path | None:
+        """The file whose environment the task is, where it is one."""
+        place = self.name.partition("/")[2]
+        return Path(place) if place.endswith((".hdf5", ".h5")) else None
 
 
 @dataclass

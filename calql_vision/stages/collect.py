@@ -71,6 +71,10 @@ def run(config: CollectConfig) -> CollectResult:
     Raises ValueError for an impossible configuration and for an existing file, which is
     replaced only with `overwrite`. An interrupted run leaves no file.
     """
+    if config.task.file and not config.output:
+        raise ValueError(
+            f"task={config.task.name} is a file with demonstrations of its own; give output=..."
+        )
     path = Path(config.output or config.task.data_path)
     check_ranges(config)
     check_output(path, config.overwrite)

@@ -23,6 +23,7 @@ from calql_vision.datasets.hdf5_select import Selection
 from calql_vision.datasets.hdf5_write import DONE_MODES, dones
 from calql_vision.datasets.returns import RewardConfig
 from calql_vision.figures.contact_sheet import ContactSheet
+from calql_vision.formats import check_converted
 from calql_vision.runs.config import TaskConfig
 from calql_vision.types import EnvSpec
 
@@ -52,6 +53,7 @@ def run(config: InspectConfig) -> InspectResult:
     """Read every demo once, print the page, draw the sheet. Raises DatasetError for a bad file."""
     check_ranges(config)
     path = Path(config.data or config.task.data_path)
+    check_converted(path)
     picture = Path(config.contact_sheet or path.with_name(f"{path.stem}_contact_sheet.png"))
     selection = Selection(filter_key=config.filter_key)
     spec = read_spec(path, selection)
