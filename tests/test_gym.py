@@ -1,5 +1,7 @@
 """Laws of every Gymnasium environment behind `gym/<id>`."""
 
+import subprocess
+import sys
 import warnings
 from typing import Any
 
@@ -99,6 +101,12 @@ def test_it_passes_gymnasiums_checker(env):
         # Joints have no common bounds, and the environment was not made through its registry.
         warnings.filterwarnings("ignore", message=".*(infinity|spec).*")
         check_env(env, skip_close_check=True)
+
+
+def test_packages_say_nothing_of_ids_that_nobody_asked_for():
+    code = "from calql_vision import make_env; make_env('gym/FetchReach-v4').close()"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (run.stdout, run.stderr) == ("", "")
 
 
 def test_a_random_episode_keeps_to_the_spaces_and_the_spec_is_plain(env):

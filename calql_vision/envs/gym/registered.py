@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +101,8 @@ def open_env(task: str, kwargs: dict[str, Any]) -> gymnasium.Env:
     """What is registered as `task`, without its time limit."""
     for package in REGISTRARS:
         if task not in gymnasium.registry and find_spec(package):
-            import_module(package)
+            with redirect_stderr(StringIO()):  # notices about other ids than the one asked for
+                import_module(package)
     try:
         return gymnasium.make(
             task,
