@@ -167,7 +167,7 @@ compare: $(READY)
 empty :=
 comma := ,
 NAMES := $(foreach t,$(TASKS),$(if $(findstring /,$t),$t,tabletop/$t))
-COMPARISON := reports/comparison/$(subst $(empty) ,+,$(strip $(subst /,-,$(TASKS))))/index.md
+COMPARISON := reports/comparison/$(subst $(empty) ,+,$(strip $(subst /,-,$(TASKS))))/index.html
 $(COMPARISON): $(foreach n,$(NAMES),$(wildcard runs/$n/*/*/*/metrics.* runs/$n/*/*/*/diagnosis.json))
 	$(RUN) compare tasks=[$(subst $(empty) ,$(comma),$(strip $(NAMES)))] output=$(@D)
 

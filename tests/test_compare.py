@@ -38,7 +38,7 @@ path = Path({
     "inspect": options.get("contact_sheet"),
     "evaluate": f"{run}/evaluate/metrics.json",
     "evaluate_pretrain": f"{run}/evaluate_pretrain/metrics.json",
-    "compare": f"{options.get('output')}/index.md",
+    "compare": f"{options.get('output')}/index.html",
     "diagnose": f"{run}/diagnose/diagnosis.json",
     "report": f"reports/tabletop/{cell[0]}/index.html",
 }.get(stage, f"{run}/{stage}/checkpoint.pt"))

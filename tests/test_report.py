@@ -17,6 +17,7 @@ from calql_vision.cli.configuration import composed, register
 from calql_vision.datasets.hdf5 import EpisodeWriter
 from calql_vision.engine.metrics_log import MetricsLog
 from calql_vision.engine.training import prepare_folder
+from calql_vision.figures import pages
 from calql_vision.runs.evaluation import EvaluatedCheckpoint, Evaluation
 from calql_vision.runs.launch import Launch, typed
 from calql_vision.runs.layout import RunFolder
@@ -136,7 +137,7 @@ class Addresses(HTMLParser):
 
 def test_page_names_every_run(page):
     text = " ".join(Addresses(page).text.split())
-    for words in ("cal_ql2 seeds", "cql1 seed", "seed 0", "seed 1", "seed 7", "in 3 runs"):
+    for words in ("cal_ql2 seeds", "cqlseed 7", "seed 0", "seed 1", "in 3 runs"):
         assert words in text
 
 
@@ -274,7 +275,7 @@ def test_failure_while_drawing_leaves_nothing(runs, tmp_path, monkeypatch):
     def fail(figure):
         raise MemoryError
 
-    monkeypatch.setattr(report, "png", fail)
+    monkeypatch.setattr(pages, "png", fail)
     with pytest.raises(MemoryError):
         report.run(ReportConfig(runs=str(runs), output=str(tmp_path / "out")))
     assert not (tmp_path / "out").exists()

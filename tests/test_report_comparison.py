@@ -110,9 +110,10 @@ def test_the_headline_measures_the_switch(page):
     never = rows["cql", "all"]
     assert (never["episodes_to_recover"], never["episodes_to_recover_never"]) == ("", "3")
     text = page.read_text()
-    for heading in ("dip", "episodes to<br>recover", "episodes to<br>90 %", "training<br>time"):
+    for heading in ("dip", "episodes to recover", "episodes to 90 %", "training time"):
         assert f"<th>{heading}</th>" in text
-    assert "<td>never</td>" in text
+        assert f"<dt>{heading}</dt>" in text, "and what it means"
+    assert "<td><span>never</span></td>" in text
 
 
 def test_seeds_are_summarised_by_rliables_numbers(runs, page):
@@ -133,14 +134,34 @@ def test_tasks_are_compared_on_one_page(runs, tmp_path):
         [TASK, "tabletop/other"], None, str(tmp_path / "runs"), str(tmp_path / "out")
     )
     text = compare.run(config).read_text()
-    for name in re.findall(r"!\[.*\]\((.*)\)", text):
-        assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
-    first, second, together = (text.split("\n## ")[number] for number in (1, 2, 3))
-    assert "**cql**, 3 seeds" in first
-    assert "**cql**, 2 seeds" in second
-    assert "| cql | 0.58" in first, "the interquartile mean of three seeds"
-    assert "| cal_ql | 0.75" in together
-    assert "| cql |" not in together, "with two seeds on one task it has no interval"
+    figures = [tmp_path / "out" / name for name in ("success.png", "regret.png")]
+    assert all(figure.read_bytes().startswith(b"\x89PNG") for figure in figures)
+    assert not {"http://", "https://", "<script", "<link"} & set(
+        re.findall(r"https?://|<\w+", text)
+    )
+    parts = re.split(r"<h2>(.*)</h2>", text)
+    first, second, together = (
+        parts[parts.index(title) + 1] for title in (TASK, "tabletop/other", "All tasks together")
+    )
+    assert head("cql", "3 seeds") in first
+    assert head("cql", "2 seeds") in second
+    assert "Across seeds" in first
+    assert "<span>0.58</span>" in first, "the interquartile mean of three seeds"
+    assert head("cal_ql", "3 seeds") in together
+    assert ">cql<" not in together, "with two seeds on one task it has no interval"
+
+
+def head(label: str, under: str) -> str:
+    return f"</span>{label}<small>{under}</small>"
+
+
+def test_a_page_has_no_column_in_which_nothing_stands(tmp_path):
+    for label in ("bc", "cal_ql"):
+        write_run(tmp_path, label, 0, [1] * 5, [True])
+    text = compare.run(compare.CompareConfig([TASK], None, str(tmp_path), str(tmp_path / "o")))
+    headings = re.findall(r"<th>([a-z][^<]*)</th>", text.read_text())
+    assert "success after fine-tuning" in headings
+    assert not {"dip", "episodes to recover", "V*"} & set(headings)
 
 
 def test_chosen_methods_alone_are_compared_in_their_order(runs, tmp_path):
@@ -148,8 +169,9 @@ def test_chosen_methods_alone_are_compared_in_their_order(runs, tmp_path):
         config = compare.CompareConfig([TASK], [*methods], str(runs), str(tmp_path))
         return compare.run(config).read_text()
 
-    assert re.findall(r"\*\*(.*)\*\*, 3 seeds", page("cql", "cal_ql")) == ["cql", "cal_ql"]
-    assert "cal_ql**" not in page("cql", "iql")
+    found = re.findall(r"</span>(\w+)<small>3 seeds", page("cql", "cal_ql"))
+    assert found[:2] == ["cql", "cal_ql"]
+    assert ">cal_ql<" not in page("cql", "iql")
     assert "methods=[cql,iql]" in page("cql", "iql"), "the command is given back"
     with pytest.raises(ValueError, match="no run of iql; there are cal_ql, cql"):
         page("iql")

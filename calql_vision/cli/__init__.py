@@ -37,7 +37,7 @@ STAGES = {
         "diagnose": "values against returns: calibration and regret of a run's checkpoints",
         "report": "every run of a task -> one HTML page",
         "profile": "where the time of a gradient update goes, on this machine",
-        "compare": "the runs of several tasks -> one Markdown page",
+        "compare": "the runs of several tasks -> one HTML page",
     }.items()
 }
 

@@ -8,31 +8,31 @@ from matplotlib.figure import Figure
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.types import EnvSpec, Episode
 
-EPISODES = 2  # of each outcome
 FRAMES = 8  # of each episode, first and last among them
 _CELL = 1.25  # side of a frame, inches
 
 
 class ContactSheet:
-    """The first successful and the first failed episodes that are added; keeps their frames."""
+    """Of the episodes that are added the first `of_each` outcome; keeps their frames."""
 
-    def __init__(self, spec: EnvSpec):
-        self._spec = spec
+    def __init__(self, spec: EnvSpec, of_each: int = 2):
+        self._spec, self._of_each = spec, of_each
         self._kept: dict[bool, list[tuple[str, np.ndarray, np.ndarray]]] = {True: [], False: []}
 
     def add(self, name: str, episode: Episode) -> None:
         """Keep frames of the episode if there is still room for its outcome."""
         kept = self._kept[episode.success]
-        if len(kept) < EPISODES:
+        if len(kept) < self._of_each:
             steps = np.linspace(0, len(episode), FRAMES).round().astype(int)
             kept.append((name, steps, episode.images[steps]))
 
     def save(self, path: Path) -> None:
         """Draw the sheet as a PNG, whole or not at all."""
         with whole_file(path) as partial:
-            self._draw().savefig(partial, format="png", dpi=110)
+            self.draw().savefig(partial, format="png", dpi=110)
 
-    def _draw(self) -> Figure:
+    def draw(self) -> Figure:
+        """A row for every episode and camera."""
         rows = [
             (f"{name}\n{'success' if success else 'failure'}", camera, steps, images[:, view])
             for success, kept in self._kept.items()

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from calql_vision.datasets.hdf5_layout import read_command
 from calql_vision.datasets.hdf5_read import read_named_episodes, read_spec
 from calql_vision.datasets.returns import RewardConfig
 from calql_vision.figures.contact_sheet import ContactSheet
+from calql_vision.figures.pages import Picture
 from calql_vision.types import EnvSpec
 
 
@@ -24,28 +24,25 @@ class Demonstrations:
 
     facts: dict[str, str]
     suspicious: list[str]
-    picture: bytes  # PNG
+    picture: Picture
     command: str | None  # that made the file, where it tells
 
 
 def read_demonstrations(path: Path, discount: float) -> Demonstrations:
     """Read every demo once. Raises DatasetError, a ValueError, for a bad file."""
     spec = read_spec(path)
-    sheet, episodes = ContactSheet(spec), []
+    sheet, episodes = ContactSheet(spec, of_each=1), []
     for name, episode in read_named_episodes(path):
         episodes.append(episode_statistics(name, episode, discount, RewardConfig()))
         sheet.add(name, episode)
     if not episodes:
         raise ValueError(f"{path}: no demo has a usable transition; collect it again")
-    with TemporaryDirectory() as folder:
-        picture = Path(folder) / "contact_sheet.png"
-        sheet.save(picture)
-        return Demonstrations(
-            _facts(path, spec, episodes),
-            suspicions(episodes, spec.cameras),
-            picture.read_bytes(),
-            read_command(path),
-        )
+    return Demonstrations(
+        _facts(path, spec, episodes),
+        suspicions(episodes, spec.cameras),
+        Picture.of(sheet.draw()),
+        read_command(path),
+    )
 
 
 def _facts(path: Path, spec: EnvSpec, episodes: list[EpisodeStatistics]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from calql_vision.analysis.regret_decomposition import WHEN, part_across_seeds
+from calql_vision.figures.method_grid import method_grid
 from calql_vision.figures.style import WIDTH, Style, legend_on_top
 from calql_vision.runs.diagnosis import CheckpointDiagnosis, Pairs
 from calql_vision.runs.layout import TRAINING_STAGES
@@ -18,6 +19,7 @@ _SOURCES = {  # label, colour, side on which it is drawn
     "rollouts": ("fresh rollouts", "#CC79A7", 1),
 }
 _ASIDE = 0.006  # of the range of returns: sparse tasks have few returns, the same for both sources
+_SIDE_BY_SIDE = 4  # methods
 _MOST = 1500  # points per source and panel: more only blacken it
 _PARTS = {
     "miscalibration": "miscalibration\n$V^* - \\max_a Q$",
@@ -29,24 +31,26 @@ _PARTS = {
 def returns(results: TaskRuns, styles: dict[str, Style]) -> Figure:
     """Q(s, a) over the realised return with the identity line; a column per method."""
     methods = {label: runs for label, runs in results.methods.items() if _examined(runs)}
-    figure = Figure(figsize=(max(WIDTH, 2.6 * len(methods)), 6.0), layout="constrained")
     if not methods:
-        return figure
-    axes = figure.subplots(2, len(methods), sharex=True, sharey=True, squeeze=False)
-    for column, (label, runs) in zip(axes.T, methods.items(), strict=True):
+        return Figure()
+    figure, panels = method_grid(
+        len(methods), _SIDE_BY_SIDE, width=2.6, height=6.0, sharex=True, sharey=True
+    )
+    for column, (label, runs) in zip(panels, methods.items(), strict=True):
         for axis, stage in zip(column, TRAINING_STAGES, strict=True):
             _scatter(axis, [run.diagnosed.get(stage) for run in _examined(runs)])
             axis.axline((0, 0), slope=1, color="#000000", linewidth=0.9, linestyle="--")
         column[0].set_title(label, color=styles[label].colour, fontweight="bold")
         column[1].set_xlabel("realised return")
-    limits = _limits(
-        [line for axis in axes.flat for line in axis.lines if line.get_marker() == "o"]
-    )
-    axes[0, 0].set(xlim=limits, ylim=limits)  # the same on both: the identity is the diagonal
-    for axis, stage in zip(axes[:, 0], TRAINING_STAGES, strict=True):
-        axis.set_ylabel(f"{WHEN[stage]}\nQ(s, a)")
-    legend_on_top(figure, axes[0, 0] if axes[0, 0].lines[:-1] else axes[1, 0])
-    for handle in filter(None, figure.legends[0].legend_handles):
+    points = [line for axis in panels.flat for line in axis.lines if line.get_marker() == "o"]
+    limits = _limits(points)
+    for column in panels[::_SIDE_BY_SIDE]:
+        column[0].set(xlim=limits, ylim=limits)  # the same on both: the identity is the diagonal
+        for axis, stage in zip(column, TRAINING_STAGES, strict=True):
+            axis.set_ylabel(f"{WHEN[stage]}\nQ(s, a)")
+    part = panels[0, 0].figure
+    legend_on_top(part, *panels[0])
+    for handle in filter(None, part.legends[0].legend_handles):
         handle.set(alpha=1, markersize=5)
     return figure
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from calql_vision.runs.intervals import Interval
-
 
 def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
@@ -40,11 +38,3 @@ def duration(seconds: Sequence[float]) -> str:
 def amount(values: Sequence[int]) -> str:
     """1,500 or 1,500–1,512; a dash for none."""
     return "–".join(f"{value:,}" for value in sorted({min(values), max(values)})) if values else "–"
-
-
-def interval(found: Interval | None) -> str:
-    """0.50 [0.25, 0.75]; a dash for none."""
-    if found is None:
-        return "–"
-    value, low, high = (f"{number:.2f}".replace("-", "−") for number in found)
-    return f"{value} [{low}, {high}]"

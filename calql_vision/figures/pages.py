@@ -1,14 +1,14 @@
-"""Pages out of templates: the report in HTML, the comparison in Markdown."""
+"""Pages in HTML that need nothing but themselves, out of the templates beside this file."""
 
 from base64 import b64encode
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from matplotlib.figure import Figure
 
 from calql_vision.analysis.outcome import SuccessCount
-from calql_vision.figures.number_text import amount, duration, interval, mean_and_range, or_never
+from calql_vision.figures.style import png
 from calql_vision.runs.record import Run, TaskRuns
 
 _FEW = 6  # films; with more runs only the first of every method is shown
@@ -17,15 +17,12 @@ _FEW = 6  # films; with more runs only the first of every method is shown
 def page(template: str, **content: Any) -> str:
     """The template beside this file, filled; every name in it must be in `content`."""
     environment = Environment(
-        autoescape=template.endswith(".html"),
+        loader=PackageLoader("calql_vision.figures", ""),
+        autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
-        lstrip_blocks=template.endswith(".md"),
     )
-    filters = (mean_and_range, amount, or_never, duration, interval)
-    environment.filters |= {function.__name__: function for function in filters}
-    source = files("calql_vision.figures").joinpath(template).read_text(encoding="utf-8")
-    return environment.from_string(source).render(content)
+    return environment.get_template(template).render(content)
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,10 @@ class Picture:
 
     content: bytes
     inches: float  # width at which its letters have their nominal size
+
+    @classmethod
+    def of(cls, figure: Figure) -> "Picture":
+        return cls(png(figure), figure.get_figwidth())
 
     @property
     def uri(self) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
+from zlib import crc32
 
+import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
@@ -50,6 +52,7 @@ _METHOD_STYLES = {
     "awac": Style("#009E73", _DASHED),
     "sac": Style("#7F6A00", "-"),
     "rlpd": Style("#7F6A00", _DASHED),
+    "bc_rlpd": Style("#CC79A7", _DASHED),
     "td3_bc": Style("#CC79A7", "-"),
     "bc": Style("#666666", "-"),
 }
@@ -61,12 +64,28 @@ _OTHER_STYLES = [
 
 
 def method_styles(labels: Sequence[str]) -> dict[str, Style]:
-    """The same style for the same method on every page; unknown ones take what is left."""
-    unknown = [label for label in labels if label not in _METHOD_STYLES]
-    return _METHOD_STYLES | dict(zip(unknown, cycle(_OTHER_STYLES), strict=False))
+    """The same style for the same method on every page; unknown ones by the letters of their name.
+
+    Where two unknown ones of a page would look alike, the later in the alphabet takes the next.
+    """
+    found, free = dict(_METHOD_STYLES), list(_OTHER_STYLES)
+    for label in sorted(set(labels) - set(found)):
+        free = free or list(_OTHER_STYLES)
+        wanted = _OTHER_STYLES[crc32(label.encode()) % len(_OTHER_STYLES)]
+        found[label] = wanted if wanted in free else free[0]
+        free.remove(found[label])
+    return found
 
 
-def legend_on_top(figure: Figure, *axes: Axes) -> None:
+def png(figure: Figure) -> bytes:
+    """The figure at 200 dots per inch."""
+    memory = BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(memory, format="png", dpi=200)
+    return memory.getvalue()
+
+
+def legend_on_top(figure: Figure | SubFigure, *axes: Axes) -> None:
     handles, labels = once(*axes)
     if labels:
         figure.legend(handles, labels, loc="outside upper left", ncols=min(4, len(labels)))

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from calql_vision.analysis.dip import EARLY, WINDOW
 from calql_vision.analysis.regret_decomposition import diagnosis_notes, regret_decompositions
-from calql_vision.analysis.seed_intervals import FEWEST, REFERENCE, seed_intervals
+from calql_vision.analysis.seed_intervals import FEWEST, seed_intervals
 from calql_vision.analysis.summary import summary_rows
 from calql_vision.analysis.tables import method_tables, run_tables
 from calql_vision.configs import option
@@ -15,7 +14,14 @@ from calql_vision.configs.ranges import check_ranges
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.figures.demonstrations import Demonstrations, read_demonstrations
 from calql_vision.figures.pages import Picture, films, page
-from calql_vision.figures.training import draw, png
+from calql_vision.figures.result_tables import (
+    effort_table,
+    parts_table,
+    results_table,
+    seeds_table,
+)
+from calql_vision.figures.style import method_styles
+from calql_vision.figures.training import draw
 from calql_vision.runs.config import TaskConfig
 from calql_vision.runs.launch import machine, versions
 from calql_vision.runs.record import TaskRuns, read_runs
@@ -54,22 +60,23 @@ def _content(config: ReportConfig, results: TaskRuns) -> dict[str, bytes]:
     """Every file by its relative name; the page last, so that it stands when all others do."""
     data = Path(config.data or config.task.data_path)
     demonstrations = _demonstrations(data, config.task.discount, results.warnings)
-    pictures = {name: Picture(png(f), f.get_figwidth()) for name, f in draw(results).items()}
+    pictures = {name: Picture.of(figure) for name, figure in draw(results).items()}
     if demonstrations:
-        pictures["demonstrations"] = Picture(demonstrations.picture, 11.5)
+        pictures["demonstrations"] = demonstrations.picture
     rows, seeds = summary_rows(results), seed_intervals([results])
     parts = regret_decompositions(results)
     html = page(
         "report.html",
         results=results,
         date=date.today().isoformat(),
-        rows=rows,
-        seeds=seeds,
-        reference=REFERENCE,
+        tables={
+            "results": results_table(rows),
+            "seeds": seeds_table(seeds),
+            "parts": parts_table(parts),
+            "effort": effort_table(rows),
+        },
+        styles=method_styles(list(results.methods)),
         fewest=FEWEST,
-        window=WINDOW,
-        early=EARLY,
-        parts=parts,
         notes=diagnosis_notes(results),
         pictures=pictures,
         data=data,
