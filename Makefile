@@ -118,13 +118,16 @@ $(DATA): | $(READY)
 $(SHEET): $(DATA)
 	$(RUN) inspect task=$(TASK) contact_sheet=$@ $(if $(filter inspect,$(MAKECMDGOALS)),$(ARGS))
 
+# A run that is older than what it was made from is replaced; one that was interrupted goes on.
+ANEW = $(if $(wildcard $@),overwrite=true)
+
 $(FOLDER)/pretrain/checkpoint.pt: $(DATA)
 	@$(NOTE_ASKED)
-	$(RUN) pretrain $(AGENT) overwrite=true $(ARGS)
+	$(RUN) pretrain $(AGENT) $(ANEW) $(ARGS)
 
 $(FOLDER)/finetune/checkpoint.pt: $(START)
 	@$(NOTE_ASKED)
-	$(RUN) finetune $(AGENT) overwrite=true $(ARGS)
+	$(RUN) finetune $(AGENT) $(ANEW) $(ARGS)
 
 $(FOLDER)/evaluate/metrics.json: $(FOLDER)/finetune/checkpoint.pt
 	$(RUN) evaluate $(AGENT)

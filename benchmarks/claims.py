@@ -4,7 +4,7 @@ python benchmarks/claims.py run [ROW ...]    every cell that has no result yet, 
 python benchmarks/claims.py page             docs/claims/index.md and figures from what there is
 
 A finished cell leaves docs/claims/ROW/CELL.json, which is committed, so that nothing is run twice
-on any machine; an interrupted one starts again with the stage that it was in.
+on any machine; an interrupted one goes on where it was.
 """
 
 import json
@@ -54,7 +54,7 @@ def run(cell: Cell) -> None:
 
 def train(folder: RunFolder, name: str, words: list[str]) -> None:
     if not folder.checkpoint(name).is_file():
-        stage(folder.path, name, *words, "threads=1", "overwrite=true")
+        stage(folder.path, name, *words, "threads=1")
 
 
 def evaluate(folder: RunFolder, name: str, words: list[str]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from calql_vision.datasets.frames import FramesOnDisk
 from calql_vision.datasets.growing_array import GrowingArray
 from calql_vision.datasets.returns import RewardConfig, n_step_returns, returns_to_go
 from calql_vision.types import Episode, Observation, PixelBatch
@@ -38,7 +39,9 @@ class EpisodeBuffer:
         self.reward = reward
         self.frame_stack = frame_stack
         self.reference = reference
-        self._images: list[np.ndarray] = []  # of every episode, uint8 [T+1, V, H, W, 3]
+        self._images: list[
+            np.ndarray | FramesOnDisk
+        ] = []  # of every episode, uint8 [T+1, V, H, W, 3]
         self._lengths = GrowingArray()  # of every episode, int64: T
         self._ends = GrowingArray()  # int64, transitions up to and with each episode
         self._success = GrowingArray()  # of every episode, bool
@@ -84,8 +87,13 @@ class EpisodeBuffer:
         """Steps of the longest episode."""
         return int(self._lengths.rows.max(initial=0))
 
-    def append(self, episode: Episode) -> None:
-        """Take one episode in; computes its returns-to-go."""
+    @property
+    def success_rate(self) -> float:
+        """Share of the episodes that succeeded."""
+        return float(self._success.rows.mean())
+
+    def append(self, episode: Episode, returns_to_go: np.ndarray | None = None) -> np.ndarray:
+        """Take one episode in; returns its returns-to-go [T], computed unless they are given."""
         length = len(episode)
         assert length > 0, "an episode has at least one action"
         assert len(episode.images) == len(episode.proprio) == length + 1
@@ -99,7 +107,15 @@ class EpisodeBuffer:
         self._actions.extend(episode.actions)
         self._rewards.extend(rewards)
         self._discounts.extend((self.discount * (1 - terminals)).astype(np.float32))
-        self._returns_to_go.extend(self._returns_of_last(rewards, terminals))
+        if returns_to_go is None:
+            returns_to_go = self._returns_of_last(rewards, terminals)
+        self._returns_to_go.extend(returns_to_go)
+        return returns_to_go
+
+    def leave_on_disk(self, images: FramesOnDisk) -> None:
+        """The last episode's images are read from there, and no longer kept in memory."""
+        assert images.shape == self._images[-1].shape
+        self._images[-1] = images
 
     def _returns_of_last(self, rewards: np.ndarray, terminals: np.ndarray) -> np.ndarray:
         """The returns-to-go of the episode whose observations have just come."""

@@ -3,7 +3,6 @@
 import csv
 import shlex
 import sys
-from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -16,7 +15,6 @@ from calql_vision.analysis.outcome import SuccessCount, final_success, offline_s
 from calql_vision.cli.configuration import composed, register
 from calql_vision.datasets.hdf5 import EpisodeWriter
 from calql_vision.engine.metrics_log import MetricsLog
-from calql_vision.engine.training import prepare_folder
 from calql_vision.figures import pages
 from calql_vision.runs.evaluation import EvaluatedCheckpoint, Evaluation
 from calql_vision.runs.launch import Launch, typed
@@ -57,9 +55,9 @@ def write_stage(root, stage: str, words: list[str], rows: dict[int, dict]):
     register(stage, CONFIGS[stage])
     config: Any = OmegaConf.to_object(composed(stage, words))
     folder = root / TASK / config.algo.label / f"seed{config.seed}" / stage
-    with typed(stage, words):
-        prepare_folder(replace(config, output=str(folder)), stage)
     config.save(folder / "config.yaml")
+    with typed(stage, words):
+        Launch.now(stage).save(folder)
     log = MetricsLog(folder)
     for step, row in rows.items():
         log.write(step, row)

@@ -167,9 +167,21 @@ class Agent(nn.Module, ABC):
             )
 
     @torch.no_grad()
-    def act(self, observation: Observation, deterministic: bool) -> Tensor:
-        """Observations (batch B, any device) -> actions [B, A] in [-1, 1]."""
-        return self.policy_action(observation.to(self.device), deterministic)
+    def act(
+        self,
+        observation: Observation,
+        deterministic: bool,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Observations (batch B, any device) -> actions [B, A] in [-1, 1].
+
+        Noise is drawn from `generator`, on the agent's device; None: from the agent's own.
+        """
+        own, self.generator = self.generator, generator or self.generator
+        try:
+            return self.policy_action(observation.to(self.device), deterministic)
+        finally:
+            self.generator = own
 
     @property
     def acting_encoder(self) -> PixelEncoder:

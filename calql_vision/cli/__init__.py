@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from calql_vision import __version__
+from calql_vision.cli.signals import notes, one_line
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -44,6 +45,11 @@ STAGES = {
 
 def main() -> None:
     """Entry point of the console script and of `python -m calql_vision`."""
+    with one_line():
+        _main()
+
+
+def _main() -> None:
     # Before torch is imported. By default its threads spin long while they wait for each other,
     # which brings training to a halt as soon as anything else wants a core; without any spinning
     # small networks lose a third of their speed.
@@ -147,11 +153,9 @@ def _report_errors(stage: str, run: Callable[[Any], Any], config: DictConfig) ->
     except (ValueError, RuntimeError, OSError) as error:
         if os.environ.get("HYDRA_FULL_ERROR"):
             raise
-        sys.exit(f"error: {error}")
+        sys.exit("; ".join([f"error: {error}", *notes(error)]))
     except MemoryError as error:
         sys.exit(f"error: not enough memory ({error}); ask for less at once")
-    except KeyboardInterrupt:
-        sys.exit("interrupted")
 
 
 def _complete(words: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -63,8 +64,15 @@ class Checkpoint(CheckpointFile):
         if isinstance(agent, SoftAgent) and agent.config.initial_temperature != temperature:
             agent.reset_temperature()
         agent.updates = self.updates
-        if agent.device.type == "cpu":  # a GPU's generator has a state of another kind
+        if self.generator.shape == agent.generator.get_state().shape:  # else: of another device
             agent.generator.set_state(self.generator)
+
+    def checksum(self) -> int:
+        """Of the weights."""
+        found = 0
+        for value in self.weights.values():
+            found = crc32(value.numpy().tobytes(), found)
+        return found
 
 
 class TrainedPolicy(AgentPolicy):

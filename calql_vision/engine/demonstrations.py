@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -76,6 +77,22 @@ def check_shapes(path: Path, selection: Selection, env: EnvSpec) -> None:
 def _missing(kind: str, wanted: Iterable[str], there: Iterable[str]) -> list[str]:
     missing = [name for name in wanted if name not in there]
     return [f"no {kind} {', '.join(missing)} but {listing(there)}"] if missing else []
+
+
+def checksum(buffer: EpisodeBuffer) -> int:
+    """Of all numbers but the pixels, which take long; 0 where there is no episode."""
+    if buffer.episodes == 0:
+        return 0
+    return crc32(buffer.all_actions().tobytes(), crc32(buffer.all_proprio().tobytes()))
+
+
+def room_for_experience(data: DataConfig, demonstrations: EpisodeBuffer) -> int | None:
+    """Bytes of `data.memory_budget` that are left for pixels of online episodes; None: no bound.
+
+    Demonstrations that do not fit into it lie on disk.
+    """
+    budget, taken = memory_budget(data), demonstrations.pixel_bytes
+    return budget if budget is None or taken > budget else budget - taken
 
 
 def proprio_statistics(buffer: EpisodeBuffer) -> tuple[torch.Tensor, torch.Tensor]:

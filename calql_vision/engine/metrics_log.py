@@ -3,24 +3,28 @@
 from pathlib import Path
 from typing import Any
 
-from calql_vision.runs.layout import METRICS
+from calql_vision.runs.layout import METRICS, TENSORBOARD
 from calql_vision.runs.metrics import MetricsFile
 
 
 class MetricsLog:
     """Writes one row per `write`."""
 
-    def __init__(self, folder: Path, wandb_project: str | None = None, name: str = ""):
+    def __init__(
+        self, folder: Path, wandb_project: str | None = None, keep: int = 0, step: int = 0
+    ):
+        """Goes on after the first `keep` rows, the last of which was of `step`."""
         # Imported here: TensorBoard takes a second to load, and only training needs it.
         from torch.utils.tensorboard import SummaryWriter
 
-        self._file = MetricsFile(folder / METRICS)
-        self._board = SummaryWriter(str(folder / "tensorboard"))
-        self._wandb = _wandb_run(wandb_project, name) if wandb_project else None
+        self.file = MetricsFile(folder / METRICS, keep)
+        purge = step + 1 if keep else None  # what an interrupted part has shown beyond
+        self._board = SummaryWriter(str(folder / TENSORBOARD), purge_step=purge)
+        self._wandb = _wandb_run(wandb_project, str(folder)) if wandb_project else None
 
     def write(self, step: int, row: dict[str, float]) -> None:
         """Log `row` at gradient or environment step `step`."""
-        self._file.append(step, row)
+        self.file.append(step, row)
         for name, value in row.items():
             self._board.add_scalar(name, value, step)
         if self._wandb is not None:

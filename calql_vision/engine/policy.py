@@ -10,10 +10,13 @@ from calql_vision.types import EnvObservation, Observation
 
 
 class AgentPolicy:
-    """Acts in an environment; keeps the last observations where the agent stacks frames."""
+    """Acts in an environment; keeps the last observations where the agent stacks frames.
 
-    def __init__(self, agent: Agent, deterministic: bool):
-        self.agent, self.deterministic = agent, deterministic
+    Its noise comes from `generator`, which lives on the agent's device; None: the agent's own.
+    """
+
+    def __init__(self, agent: Agent, deterministic: bool, generator: torch.Generator | None = None):
+        self.agent, self.deterministic, self.generator = agent, deterministic, generator
         self._frames: deque[EnvObservation] = deque(maxlen=agent.encoder_config.frame_stack)
 
     def reset(self) -> None:
@@ -26,7 +29,7 @@ class AgentPolicy:
         images = np.concatenate([frame["images"] for frame in self._frames], axis=-1)
         proprio = np.concatenate([frame["proprio"] for frame in self._frames])
         batch = Observation(torch.from_numpy(images)[None], torch.from_numpy(proprio)[None])
-        return self.agent.act(batch, self.deterministic)[0].cpu().numpy()
+        return self.agent.act(batch, self.deterministic, self.generator)[0].cpu().numpy()
 
 
 class RandomPolicy:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from calql_vision.datasets.returns import RewardConfig
-from calql_vision.datasets.whole_file import whole_file
 from calql_vision.runs.config import RunConfig
+from calql_vision.runs.tensor_file import load_tensors, save_tensors
 from calql_vision.runs.versioned_json import check_format
 
 if TYPE_CHECKING:  # torch is loaded where a file is opened, not by who only knows of the format
@@ -46,19 +46,24 @@ class CheckpointFile:
 
     def save(self, path: Path) -> None:
         """Whole or not at all."""
-        import torch
+        save_tensors(path, self.content())
 
-        content = {f.name: getattr(self, f.name) for f in fields(self)}
-        content |= {"config": self.config.to_dict(), "reward": vars(self.reward)}
-        with whole_file(path) as partial:
-            torch.save(content, partial)
+    def content(self) -> dict[str, Any]:
+        """Plain values and tensors; the tensors are the agent's own, which training changes."""
+        found = {f.name: getattr(self, f.name) for f in fields(self)}
+        return found | {"config": self.config.to_dict(), "reward": vars(self.reward)}
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Raises ValueError, in one sentence, for what is not a checkpoint of ours."""
         if not path.is_file():
             raise ValueError(f"{path}: no such checkpoint; run the stage before this one first")
-        content = _content(path)
+        return cls.from_content(path, load_tensors(path, {"format", "config", "weights"}))
+
+    @classmethod
+    def from_content(cls, path: Path, content: dict[str, Any]) -> Self:
+        """Inverse of `content`, which was found in `path`. Raises ValueError."""
+        content = dict(content)
         found = content.pop("format", None)
         check_format(path, found, known=(2, FORMAT))
         if found == 2:
@@ -76,24 +81,6 @@ class CheckpointFile:
         from calql_vision.types import EnvSpec
 
         return EnvSpec.from_dict(self.env)
-
-
-def _content(path: Path) -> dict[str, Any]:
-    import torch
-
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-        torch.serialization.pickle.UnpicklingError,
-    ) as error:
-        raise ValueError(f"{path} is damaged or no checkpoint; train again") from error
-    if not isinstance(content, dict) or not {"format", "config", "weights"} <= set(content):
-        raise ValueError(f"{path} is damaged or no checkpoint; train again")
-    return content
 
 
 def _own_options(encoder: dict[str, Any]) -> dict[str, Any]:

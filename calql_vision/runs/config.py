@@ -112,7 +112,12 @@ class RunConfig:
         None, "torch's on the CPU; null: as many as cores", within="[1, 1024]"
     )
     output: str | None = option(None, "folder; null: runs/<task>/<algo>/seed<seed>/<stage>")
-    overwrite: bool = option(False, "replace a finished run")
+    overwrite: bool = option(False, "start anew: replace a finished or interrupted run")
+    checkpoint_every: float = option(
+        60.0,
+        "seconds between states from which a killed run goes on, each at a row of metrics",
+        within="[0, 1e6]",
+    )
     wandb: str | None = option(None, "project in Weights & Biases; null: not used")
     preflight: str = option(
         "refuse", "what to do if data or checkpoint cannot fit the environment: refuse or warn"

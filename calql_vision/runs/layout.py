@@ -8,6 +8,9 @@ from calql_vision.runs.config import TaskConfig
 TRAINING_STAGES = ("pretrain", "finetune")
 ROOT = "runs"
 LAUNCH, CONFIG, METRICS, CHECKPOINT = "launch.json", "config.yaml", "metrics.csv", "checkpoint.pt"
+BEST, TENSORBOARD = "best.pt", "tensorboard"
+#: While a stage runs: where it goes on after an interruption, what it lived through, who writes.
+STATE, EPISODES, LOCK = "state.pt", "episodes.log", "run.lock"
 EVALUATION, VIDEO = "metrics.json", "episodes.mp4"
 
 

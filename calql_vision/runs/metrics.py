@@ -3,8 +3,9 @@
 import csv
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -78,10 +79,18 @@ class MetricsFile:
     cells above.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, keep: int = 0):
+        """Goes on after the first `keep` rows of the file, as if none had ever followed.
+
+        Raises ValueError where it has fewer.
+        """
         self.path = path
-        self._rows: list[dict[str, float]] = []
+        self._rows: list[dict[str, Any]] = []
         self._columns: list[str] = []
+        if keep:
+            self._rows = _first_rows(path, keep)
+            self._columns = list(dict.fromkeys(name for row in self._rows for name in row))
+            self._rewrite()
 
     def append(self, step: int, row: dict[str, float]) -> None:
         """One row, of gradient or environment step `step`."""
@@ -94,8 +103,21 @@ class MetricsFile:
             with self.path.open("a", newline="") as file:
                 csv.DictWriter(file, self._columns).writerow(self._rows[-1])
 
+    def column(self, name: str) -> list[float]:
+        """The values of the rows that have one for `name`."""
+        return [float(row[name]) for row in self._rows if name in row]
+
     def _rewrite(self) -> None:
         with whole_file(self.path) as partial, partial.open("w", newline="") as file:
             writer = csv.DictWriter(file, self._columns)
             writer.writeheader()
             writer.writerows(self._rows)
+
+
+def _first_rows(path: Path, count: int) -> list[dict[str, Any]]:
+    """As text, so that they are written again as they were; empty cells are left out."""
+    with path.open(newline="") as file:
+        rows = list(islice(csv.DictReader(file), count))
+    if len(rows) < count:
+        raise ValueError(f"{path} has lost rows; overwrite=true starts the run anew")
+    return [{name: cell for name, cell in row.items() if cell} for row in rows]

@@ -4,34 +4,38 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from calql_vision.agents import Agent, CalQL, build_agent
 from calql_vision.agents.config import online_config
 from calql_vision.configs import option
 from calql_vision.datasets.buffer import EpisodeBuffer, MixedBuffer, NStepReference
-from calql_vision.datasets.progress import progress
 from calql_vision.engine.checkpoint import Checkpoint
-from calql_vision.engine.demonstrations import load_demonstrations, proprio_statistics
+from calql_vision.engine.demonstrations import (
+    load_demonstrations,
+    proprio_statistics,
+    room_for_experience,
+)
 from calql_vision.engine.device import choose_device
 from calql_vision.engine.environments import task_env
+from calql_vision.engine.experience import Experience
 from calql_vision.engine.learn import learn
 from calql_vision.engine.policy import AgentPolicy, RandomPolicy
 from calql_vision.engine.rollout import rollout
-from calql_vision.engine.seeds import episode_seed
+from calql_vision.engine.seeds import episode_seed, noise_seed
 from calql_vision.engine.time_limit import with_fitting_horizon
 from calql_vision.engine.training import (
     TrainingConfig,
-    TrainingRun,
     check_fit,
+    checksums,
     postfix,
     prepare,
-    sampling_generator,
-    training_run,
 )
+from calql_vision.engine.training_run import TrainingRun, training_run
 from calql_vision.runs.layout import RunFolder
 from calql_vision.runs.metrics import Column
-from calql_vision.types import EnvSpec
+from calql_vision.types import EnvSpec, Policy
 
 
 @dataclass
@@ -52,9 +56,19 @@ def run(config: FinetuneConfig) -> dict[str, float]:
         config = replace(config, task=task)
         check_fit(config, demonstrations, env, start)
         agent = online_agent(config, env.pixel_spec, demonstrations, start)
-        reference = online_reference(config, agent)
-        with training_run(config, "finetune", env, agent) as training:
-            return OnlineTraining(config, training, demonstrations, reference).train()
+        online = EpisodeBuffer(
+            demonstrations.discount,
+            demonstrations.reward,
+            demonstrations.frame_stack,
+            online_reference(config, agent),
+        )
+        experience = Experience(online, room_for_experience(config.data, demonstrations))
+        total, inputs = (
+            round(config.scale.online_steps * task.effort),
+            checksums(demonstrations, start),
+        )
+        with training_run(config, "finetune", env, agent, total, inputs, experience) as training:
+            return OnlineTraining(config, training, demonstrations, experience).train()
     finally:
         env.close()
 
@@ -149,54 +163,57 @@ class OnlineTraining:
         config: FinetuneConfig,
         training: TrainingRun,
         demonstrations: EpisodeBuffer,
-        reference: NStepReference | None,
+        experience: Experience,
     ):
         self.config, self.training, self.how = config, training, config.algo.online
-        agent = training.agent
-        self.online = EpisodeBuffer(
-            demonstrations.discount, demonstrations.reward, demonstrations.frame_stack, reference
-        )
+        self.experience, self.online = experience, experience.buffer
         self.mixed = MixedBuffer(demonstrations, self.online, self.how.online_fraction)
-        self.explorer = AgentPolicy(agent, deterministic=False)
-        self.random = RandomPolicy(agent.action_dim, sampling_generator(config.seed, "random"))
-        self.generator = sampling_generator(config.seed, "finetune")
-        self.successes: list[bool] = []
-        self.steps = 0
 
     def train(self) -> dict[str, float]:
-        total = round(self.config.scale.online_steps * self.config.task.effort)
+        training, total = self.training, self.training.total
         due = np.linspace(0, total, self.config.scale.evaluations + 1)[1:]
-        evaluation, evaluated = self.training.validate(), 0
-        self.training.write(0, evaluation)
-        with progress(total=total, desc="finetune", unit="step") as bar:
-            while self.steps < total:
+        evaluation: dict[str, float] = {}
+        if training.step == 0:
+            evaluation = training.validate()
+            training.reached(0, evaluation)
+        with training.bar() as bar:
+            while training.step < total:
                 row = self._episode()
-                passed = int((due <= self.steps).sum())
-                if passed > evaluated:
-                    evaluated, evaluation = passed, self.training.validate()
+                steps = len(self.online)
+                if (due <= steps).sum() > (due <= training.step).sum():
+                    evaluation = training.validate()
                     row |= evaluation
-                self.training.write(self.steps, row)
+                training.reached(steps, row)
                 bar.set_postfix(postfix(row, evaluation), refresh=False)
-                bar.update(min(self.steps, total) - bar.n)
-        path = self.training.save(self.steps)
-        print(f"finetune: {self.steps} steps, regret {row[Column.ONLINE_REGRET]:.3f}, {path}")
+                bar.update(min(steps, total) - bar.n)
+        path, regret = training.finish(), row[Column.ONLINE_REGRET]
+        print(f"finetune: {training.step} steps, regret {regret:.3f}, {path}")
         return evaluation
 
     def _episode(self) -> dict[str, float]:
         """One episode, then its updates; the row to log."""
-        seed = episode_seed("online", self.config.seed, len(self.successes))
-        policy = self.random if self.steps < self.how.random_steps else self.explorer
-        warm = self.steps >= self.how.random_steps + self.how.warmup_steps
-        episode = rollout(self.training.env, policy, seed)
-        self.online.append(episode)
-        self.successes.append(episode.success)
-        self.steps += len(episode)
+        begin, seed = self.training.step, self.config.seed
+        number, agent = self.online.episodes, self.training.agent
+        warm = begin >= self.how.random_steps + self.how.warmup_steps
+        episode = rollout(
+            self.training.env, self._policy(number), episode_seed("online", seed, number)
+        )
+        self.experience.add(episode)
         updates = round(len(episode) * self.how.updates_per_step) if warm else 0
-        metrics = learn(self.training.agent, self.mixed, updates, self.generator) if updates else {}
+        metrics = learn(agent, self.mixed, updates, self.training.generator) if updates else {}
         return metrics | {
             Column.ONLINE_SUCCESS: float(episode.success),
             Column.ONLINE_RETURN: float(episode.rewards.sum()),
             Column.ONLINE_LENGTH: float(len(episode)),
-            Column.ONLINE_REGRET: 1 - float(np.mean(self.successes)),
-            Column.UPDATES: float(self.training.agent.updates),
+            Column.ONLINE_REGRET: 1 - self.online.success_rate,
+            Column.UPDATES: float(agent.updates),
         }
+
+    def _policy(self, number: int) -> Policy:
+        """That of an episode, which its number and the weights determine: it draws from a
+        generator of its own."""
+        agent, seed = self.training.agent, noise_seed(self.config.seed, number)
+        if self.training.step < self.how.random_steps:
+            return RandomPolicy(agent.action_dim, np.random.default_rng(seed))
+        noise = torch.Generator(agent.device).manual_seed(seed)
+        return AgentPolicy(agent, deterministic=False, generator=noise)

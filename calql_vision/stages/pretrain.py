@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from time import perf_counter
 
 from calql_vision.agents import build_agent
 from calql_vision.datasets.buffer import EpisodeBuffer
-from calql_vision.datasets.progress import progress
 from calql_vision.engine.convergence import pretraining_updates
 from calql_vision.engine.demonstrations import load_demonstrations, proprio_statistics
 from calql_vision.engine.device import choose_device
@@ -15,13 +13,12 @@ from calql_vision.engine.learn import learn
 from calql_vision.engine.time_limit import with_fitting_horizon
 from calql_vision.engine.training import (
     TrainingConfig,
-    TrainingRun,
     check_fit,
+    checksums,
     postfix,
     prepare,
-    sampling_generator,
-    training_run,
 )
+from calql_vision.engine.training_run import TrainingRun, training_run
 from calql_vision.runs.metrics import Column
 
 
@@ -48,38 +45,35 @@ def run(config: PretrainConfig) -> dict[str, float]:
         spec = env.pixel_spec
         agent = build_agent(spec, config.algo, config.encoder, device, config.seed)
         agent.normalise_proprio(*proprio_statistics(buffer))
-        with training_run(config, "pretrain", env, agent) as training:
-            return _train(config, training, buffer)
+        total, inputs = (
+            pretraining_updates(config.scale, task, config.algo, buffer),
+            checksums(buffer),
+        )
+        with training_run(config, "pretrain", env, agent, total, inputs) as training:
+            return _train(training, buffer)
     finally:
         env.close()
 
 
-def _train(
-    config: PretrainConfig, training: TrainingRun, buffer: EpisodeBuffer
-) -> dict[str, float]:
-    generator = sampling_generator(config.seed, "pretrain")
-    total = pretraining_updates(config.scale, config.task, config.algo, buffer)
+def _train(training: TrainingRun, buffer: EpisodeBuffer) -> dict[str, float]:
+    scale, total = training.config.scale, training.total
     evaluation: dict[str, float] = {}
-    rows: list[dict[str, float]] = []
-    done, started = 0, perf_counter()
-    with progress(total=total, desc="pretrain", unit="update") as bar:
-        for until, evaluate_now in milestones(
-            total, config.scale.log_every, config.scale.evaluations
-        ):
+    with training.bar() as bar:
+        for until, evaluate_now in milestones(total, scale.log_every, scale.evaluations):
+            if until <= training.step:
+                continue  # before an interruption
+            done = training.step
             training.agent.anneal_actor(done / total)
-            row = learn(training.agent, buffer, until - done, generator)
-            row[Column.UPDATES_PER_SECOND] = until / (perf_counter() - started)
+            row = learn(training.agent, buffer, until - done, training.generator)
+            row[Column.UPDATES_PER_SECOND] = until / training.learning_seconds
             if evaluate_now:
-                paused = perf_counter()
                 evaluation = training.validate()
-                started += perf_counter() - paused  # the speed is that of learning alone
-            rows.append(row)
-            training.write(until, row | evaluation if evaluate_now else row)
+                row |= evaluation
+            training.reached(until, row)
             bar.set_postfix(postfix(row, evaluation), refresh=False)
             bar.update(until - done)
-            done = until
-    training.judge_convergence(rows)
-    print(f"pretrain: {total} updates, {training.save(env_steps=0)}")
+    training.judge_convergence()
+    print(f"pretrain: {total} updates, {training.finish()}")
     return evaluation
 
 

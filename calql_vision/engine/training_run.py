@@ -1,0 +1,266 @@
+"""One training run: everything written in its folder, and how it goes on after an interruption."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from tqdm import tqdm
+
+from calql_vision.agents import Agent
+from calql_vision.datasets.progress import progress, warn
+from calql_vision.engine.checkpoint import Checkpoint
+from calql_vision.engine.convergence import diverged_critic, unconverged_critic
+from calql_vision.engine.evaluation import evaluate
+from calql_vision.engine.experience import Experience
+from calql_vision.engine.metrics_log import MetricsLog
+from calql_vision.engine.policy import AgentPolicy
+from calql_vision.engine.seeds import sampling_generator
+from calql_vision.runs.config import RunConfig
+from calql_vision.runs.episode_log import EpisodeLog
+from calql_vision.runs.evaluation import Evaluation
+from calql_vision.runs.folder_lock import folder_lock
+from calql_vision.runs.launch import Launch, machine, versions
+from calql_vision.runs.layout import BEST, CHECKPOINT, CONFIG, EPISODES, STATE, RunFolder
+from calql_vision.runs.metrics import Column
+from calql_vision.runs.opening import interrupted_run, remove_partial_files, remove_results
+from calql_vision.runs.state import Progress, RunState
+from calql_vision.types import PixelEnv
+
+UNITS = {"pretrain": "update", "finetune": "step"}
+
+
+class TrainingRun:
+    """Counts, logs and evaluates, and keeps the state at the last row of metrics.
+
+    Nothing of an older run in the folder is touched before the first row: only then is it known
+    that the new one works.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        stage: str,
+        env: PixelEnv,
+        agent: Agent,
+        folder: Path,
+        total: int,
+        inputs: dict[str, int],
+        experience: Experience | None = None,
+    ):
+        """`total` steps of the stage; `inputs` are checksums of what the run is made of."""
+        self.config, self.stage, self.env, self.agent = config, stage, env, agent
+        self.folder, self.total, self.inputs, self.experience = folder, total, inputs, experience
+        self.generator = sampling_generator(config.seed, stage)
+        self.progress = Progress()
+        self.log: MetricsLog | None = None  # None until the first row
+        self._episodes: EpisodeLog | None = None
+        self._waiting: list[tuple[int, dict[str, float]]] = []
+        self._possible = config.reward.possible_returns(config.task.discount)
+        self._warned = self._finished = False
+        self._circumstances = circumstances(agent.device)
+        state = interrupted_run(folder, config.overwrite)
+        if state:
+            self._go_on(state)
+        self._started = self._saved = perf_counter()
+        self._started -= self.progress.seconds
+        self._state = self._present_state()
+
+    @property
+    def step(self) -> int:
+        """Updates of pretrain or environment steps of finetune that are done."""
+        return self.progress.step
+
+    @property
+    def learning_seconds(self) -> float:
+        """Of the whole run so far, without periodic evaluations."""
+        return perf_counter() - self._started - self.progress.validation_seconds
+
+    def bar(self) -> tqdm:
+        """The progress bar, which begins where the run is."""
+        unit = UNITS[self.stage]
+        return progress(total=self.total, initial=self.step, desc=self.stage, unit=unit)
+
+    def validate(self) -> dict[str, float]:
+        """A periodic evaluation: deterministic policy, always the same start states."""
+        began = perf_counter()
+        policy = AgentPolicy(self.agent, deterministic=True)
+        result = evaluate(self.env, policy, self.config.scale.validation_episodes, "validate")
+        self.progress.validation_seconds += perf_counter() - began
+        return evaluation_row(result)
+
+    def reached(self, step: int, row: dict[str, float]) -> None:
+        """The end of a row of metrics, from which the run can go on."""
+        self._waiting.append((step, row | {Column.WALL_SECONDS: perf_counter() - self._started}))
+        self.progress.step = step
+        if step == 0:
+            return  # nothing is learnt yet: the row waits for the first one that shows it can be
+        self._begin()
+        self._write()
+        self._keep_best(row)
+        self._state = self._present_state()
+        if perf_counter() - self._saved >= self.config.checkpoint_every:
+            self._save_state()
+
+    def _begin(self) -> None:
+        """With the first row the folder becomes this run's."""
+        if self.log is None:
+            self._save_state()
+            remove_results(self.folder)
+            self.config.save(self.folder / CONFIG)
+            Launch.now(self.stage).save(self.folder)
+            self._open()
+
+    def _open(self) -> None:
+        done = self.progress
+        self.log = MetricsLog(self.folder, self.config.wandb, done.rows, done.step)
+        if self.experience:
+            self._episodes = EpisodeLog(self.folder / EPISODES, done.log_bytes)
+
+    def _write(self) -> None:
+        """Experience and rows since the last time."""
+        assert self.log
+        if self.experience and self._episodes:
+            self.experience.write(self._episodes)
+            self.progress.log_bytes = self._episodes.size
+        for step, row in self._waiting:
+            self.log.write(step, row)
+            self._warn_of_divergence(row)
+        self.progress.rows += len(self._waiting)
+        self._waiting.clear()
+
+    def _warn_of_divergence(self, row: dict[str, float]) -> None:
+        """Once, if the critic has diverged."""
+        warning = diverged_critic(row["q_data"], self._possible) if "q_data" in row else None
+        if warning and not self._warned:
+            warn(warning)
+            self._warned = True
+
+    def _keep_best(self, row: dict[str, float]) -> None:
+        """Of equally good checkpoints the last, which has learnt longest."""
+        rate, best = row.get(Column.SUCCESS_RATE), self.progress.best
+        if rate is not None and (best is None or rate >= best):
+            self._checkpoint().save(self.folder / BEST)
+            self.progress.best = rate
+
+    def judge_convergence(self) -> None:
+        """After pre-training: warn if it was too short, by its rows of metrics."""
+        assert self.log
+        history, returns = map(self.log.file.column, ("q_data", "return_to_go"))
+        warning = unconverged_critic(history, returns[-1], self._possible) if history else None
+        if warning:
+            warn(warning)
+
+    def finish(self) -> Path:
+        """The finished run's checkpoint; what was kept to go on is removed."""
+        path = self.folder / CHECKPOINT
+        self._checkpoint().save(path)
+        self._finished = True
+        for name in (STATE, EPISODES):
+            (self.folder / name).unlink(missing_ok=True)
+        return path
+
+    def close(self) -> None:
+        for each in (self.log, self._episodes):
+            if each is not None:
+                each.close()
+
+    # Interruptions ----------------------------------------------------------------------------
+
+    def _present_state(self) -> RunState:
+        """A copy, which training does not change."""
+        return RunState(
+            checkpoint=deepcopy(self._checkpoint().content()),
+            progress=replace(self.progress, seconds=perf_counter() - self._started),
+            batches=dict(self.generator.bit_generator.state),
+            inputs=self.inputs,
+            circumstances=self._circumstances,
+        )
+
+    def _checkpoint(self) -> Checkpoint:
+        steps = self.step if self.stage == "finetune" else 0
+        return Checkpoint.of(self.agent, self.env.pixel_spec, self.config, self.stage, steps)
+
+    def _save_state(self) -> None:
+        self._state.save(self.folder / STATE)
+        self._saved = perf_counter()
+
+    def interrupted(self) -> list[str]:
+        """Save the state of the last row, where there is one; returns what to tell."""
+        if self.log is None or self._finished:
+            return []
+        self._save_state()
+        return [f"{self.stage} goes on at {self._place(self._state.progress)}, same command"]
+
+    def _place(self, done: Progress) -> str:
+        return f"{UNITS[self.stage]} {done.step} of {self.total}"
+
+    def _go_on(self, state: RunState) -> None:
+        """Everything as it was at the end of that row."""
+        path = self.folder / STATE
+        state.check(path, self.stage, self.config.to_dict(), self.inputs)
+        if state.progress.rows == 0:
+            return  # the start is what it would be anyway
+        Checkpoint.from_content(path, state.checkpoint).restore(self.agent)
+        self.generator.bit_generator.state = state.batches
+        self.progress = replace(state.progress)
+        self._open()
+        if self.experience and self._episodes:
+            self.experience.restore(self._episodes)
+        print(f"{self.stage}: resumes at {self._place(state.progress)}")
+        differing = state.differing_circumstances(self._circumstances)
+        if differing:
+            found = ", ".join(differing)
+            warn(f"{found}: not exactly as an unbroken run")
+
+
+@contextmanager
+def training_run(
+    config: RunConfig,
+    stage: str,
+    env: PixelEnv,
+    agent: Agent,
+    total: int,
+    inputs: dict[str, int],
+    experience: Experience | None = None,
+) -> Iterator[TrainingRun]:
+    """A run that holds its folder, and whose state is saved whatever ends it."""
+    place = RunFolder.of(config.task, config.algo.label, config.seed).training(stage)
+    folder = Path(config.output) if config.output else place
+    with folder_lock(folder):
+        remove_partial_files(folder)
+        run = TrainingRun(config, stage, env, agent, folder, total, inputs, experience)
+        try:
+            yield run
+        except BaseException as stop:
+            for note in run.interrupted():
+                stop.add_note(note)
+            raise
+        finally:
+            run.close()
+
+
+def circumstances(device: torch.device) -> dict[str, str]:
+    """What must be the same for the same numbers, bit for bit."""
+    return {
+        **versions(),
+        "threads": str(torch.get_num_threads()),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "processor": machine()["processor"],
+    }
+
+
+def evaluation_row(result: Evaluation) -> dict[str, float]:
+    """An evaluation as columns of metrics.csv."""
+    low, high = result.interval
+    return {
+        Column.SUCCESS_RATE: result.success_rate,
+        Column.SUCCESS_LOW: low,
+        Column.SUCCESS_HIGH: high,
+        Column.MEAN_RETURN: float(result.returns.mean()),
+        Column.MEAN_LENGTH: float(result.lengths.mean()),
+        Column.EPISODES: result.episodes,
+    }

@@ -1,0 +1,95 @@
+"""state.pt: where an interrupted training stage goes on, at the end of a row of metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+from calql_vision.runs.tensor_file import load_tensors, save_tensors
+from calql_vision.runs.versioned_json import check_format
+
+FORMAT = 1
+#: Options that may differ between the parts of a run: they change neither weights nor metrics.
+MAY_DIFFER = {
+    "threads", "device", "output", "overwrite", "wandb", "checkpoint_every",
+    "data.memory_budget", "data.frame_store",
+}  # fmt: skip
+
+
+@dataclass
+class Progress:
+    """How far a run has come."""
+
+    step: int = 0  # updates of pretrain, environment steps of finetune
+    rows: int = 0  # of metrics.csv
+    log_bytes: int = 0  # of episodes.log
+    seconds: float = 0.0  # that the run has taken so far, in all its parts
+    validation_seconds: float = 0.0  # those of periodic evaluations
+    best: float | None = None  # success rate of best.pt; None: there is none
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Everything that the rest of the run depends on, as plain values and tensors."""
+
+    checkpoint: dict[str, Any]  # content of a CheckpointFile: agent, stage and configuration
+    progress: Progress
+    batches: dict[str, Any]  # state of the generator that draws batches, as numpy says it
+    inputs: dict[str, int]  # checksums of the demonstrations, and of the weights at the start
+    circumstances: dict[str, str]  # what a repetition bit for bit needs besides: versions, threads
+    format: int = FORMAT
+
+    def save(self, path: Path) -> None:
+        """Whole or not at all."""
+        content = {f.name: getattr(self, f.name) for f in fields(self)}
+        save_tensors(path, content | {"progress": asdict(self.progress)})
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Raises ValueError, in one sentence, for what is not a state of ours."""
+        names = {f.name for f in fields(cls)}
+        try:
+            content = load_tensors(path, names)
+        except ValueError as error:
+            raise ValueError(f"{path} is damaged; overwrite=true starts the run anew") from error
+        check_format(path, content["format"], known=(FORMAT,))
+        progress = Progress(**content["progress"])
+        return cls(**{name: content[name] for name in names} | {"progress": progress})
+
+    def check(self, path: Path, stage: str, config: dict[str, Any], inputs: dict[str, int]) -> None:
+        """ValueError where the run in `path` is another than the one that is asked for."""
+        now = {"stage": stage, **_flat(config)}
+        then = {"stage": self.checkpoint["stage"], **_flat(self.checkpoint["config"])}
+        differing = [
+            f"{key}={then.get(key)} instead of {now.get(key)}"
+            for key in {**then, **now}
+            if key not in MAY_DIFFER and then.get(key) != now.get(key)
+        ]
+        differing += [f"other {key}" for key in inputs if inputs[key] != self.inputs.get(key)]
+        if differing:
+            raise ValueError(
+                f"{path} holds an interrupted run with {', '.join(differing)}; "
+                "ask as then, or set overwrite=true to start anew"
+            )
+
+    def differing_circumstances(self, now: dict[str, str]) -> list[str]:
+        """What keeps the rest of the run from being exactly that of an unbroken one."""
+        return [
+            f"{name} {now.get(name)} instead of {then}"
+            for name, then in self.circumstances.items()
+            if now.get(name) != then
+        ]
+
+
+def _flat(config: dict[str, Any]) -> dict[str, Any]:
+    return dict(_leaves(config, ""))
+
+
+def _leaves(config: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in config.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
