@@ -1,7 +1,10 @@
-"""One figure per claim: success online, a thick line per method, a thin one per run."""
+"""One figure per claim: success online, a panel for each other method beside Cal-QL.
+
+Two methods to a panel: more lines and bands mix into something that nobody reads.
+"""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,12 @@ from claims_rows import Row
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from calql_vision.figures.style import STYLE, WIDTH, legend_on_top, method_styles
+from calql_vision.analysis.seed_curves import CurveBand, band_across_seeds
+from calql_vision.figures.style import STYLE, WIDTH, Style, method_styles
+from calql_vision.runs.metrics import Curve
 
-POINTS = 9  # of a mean over runs whose evaluations fall on different steps
+REFERENCE = "cal_ql"
+COLUMNS = 3
 
 
 def draw(rows: Iterable[Row]) -> None:
@@ -26,28 +32,45 @@ def draw(rows: Iterable[Row]) -> None:
 
 
 def figure(row: Row, results: list[dict[str, Any]]) -> Figure:
-    figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
-    axes, styles = figure.subplots(), method_styles(list(row.methods))
-    for method in row.methods:
-        curves = [online_curve(result) for result in results if result["method"] == method]
-        if curves:
-            draw_method(axes, method, curves, *styles[method])
-    axes.set(xlabel="environment steps online", ylabel="success, 25 episodes", ylim=(-0.02, 1.02))
-    legend_on_top(figure, axes)
+    """Methods without a result have no panel."""
+    curves = {m: [online_curve(r) for r in results if r["method"] == m] for m in row.methods}
+    others = [m for m, found in curves.items() if found and m != REFERENCE] or [REFERENCE]
+    columns = min(COLUMNS, len(others))
+    rows = -(-len(others) // columns)
+    figure = Figure(figsize=(WIDTH, 0.6 + 2.2 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    styles = method_styles(list(row.methods))
+    for axis, method in zip(axes.flat, others, strict=False):
+        draw_panel(axis, method, curves, styles)
+    for axis in axes.flat[len(others) :]:
+        axis.remove()
+    figure.supxlabel("environment steps online", fontsize=STYLE["font.size"])
+    figure.supylabel("success of 25 episodes", fontsize=STYLE["font.size"])
     return figure
 
 
-def draw_method(
-    axes: Axes, method: str, curves: list[np.ndarray], colour: str, line: str | tuple
+def draw_panel(
+    axis: Axes, method: str, curves: dict[str, list[Curve]], styles: dict[str, Style]
 ) -> None:
-    for steps, rates in curves:
-        axes.plot(steps, rates, color=colour, linestyle=line, linewidth=0.7, alpha=0.35)
-    steps = np.linspace(0, min(steps[-1] for steps, _ in curves), POINTS)
-    mean = np.mean([np.interp(steps, *curve) for curve in curves], axis=0)
-    label = method if len(curves) == 1 else f"{method} ({len(curves)} runs)"
-    axes.plot(steps, mean, color=colour, linestyle=line, linewidth=2, label=label)
+    if curves[REFERENCE]:
+        band = draw_mean(axis, REFERENCE, curves[REFERENCE], styles[REFERENCE])
+        colour = styles[REFERENCE].colour
+        axis.fill_between(band.steps, band.low, band.high, color=colour, alpha=0.18, linewidth=0)
+    if method != REFERENCE:
+        band = draw_mean(axis, method, curves[method], styles[method])
+        for edge in (band.low, band.high) if len(curves[method]) > 1 else ():
+            axis.plot(band.steps, edge, color=styles[method].colour, linewidth=0.7)
+    axis.set(ylim=(-0.02, 1.04))
+    axis.legend(loc="lower right", fontsize=8, handlelength=1.8)
 
 
-def online_curve(result: dict[str, Any]) -> np.ndarray:
-    """Steps and success rates, float64 [2, N]."""
-    return np.array(result["periodic"]["finetune"]).T
+def draw_mean(axis: Axes, method: str, curves: Sequence[Curve], style: Style) -> CurveBand:
+    """A thick line; returns the band from the lowest to the highest run around it."""
+    band = band_across_seeds(curves)
+    label = method if len(curves) == 1 else f"{method}, {len(curves)} runs"
+    axis.plot(band.steps, band.mean, color=style.colour, linestyle=style.line, lw=2, label=label)
+    return band
+
+
+def online_curve(result: dict[str, Any]) -> Curve:
+    return Curve(*np.array(result["periodic"]["finetune"]).T)
