@@ -15,13 +15,9 @@ An episode is one demo group (never what `dones` says), cut at its first success
 environment cuts it. Source: https://robomimic.github.io/docs/datasets/overview.html
 """
 
-from calql_vision.datasets.hdf5_layout import (
-    DatasetError,
-    demo_names,
-    filter_keys,
-    open_dataset,
-    read_env_args,
-)
+from calql_vision.datasets.env_args import read_env_args
+from calql_vision.datasets.hdf5_layout import DatasetError, demo_names, filter_keys
+from calql_vision.datasets.hdf5_open import open_dataset
 from calql_vision.datasets.hdf5_read import read_episodes, read_named_episodes, read_spec
 from calql_vision.datasets.hdf5_select import Selection
 from calql_vision.datasets.hdf5_write import EpisodeWriter

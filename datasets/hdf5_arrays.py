@@ -22,6 +22,15 @@ def member(demo: h5py.Group, key: str, kind: type) -> Any:
     return found
 
 
+def datasets_in(demo: h5py.Group, key: str) -> dict[str, h5py.Dataset]:
+    """The datasets of a group by name; groups within it are no concern of ours."""
+    members = dict(member(demo, key, h5py.Group).items())
+    for name, found in members.items():
+        if found is None:
+            raise fault(demo, f"{key}/{name}", "is a link to nothing; repair it or delete it")
+    return {name: found for name, found in members.items() if isinstance(found, h5py.Dataset)}
+
+
 def stored_array(
     demo: h5py.Group, key: str, *, ndim: int, length: int | None = None
 ) -> h5py.Dataset:
@@ -42,7 +51,7 @@ def take(demo: h5py.Group, dataset: h5py.Dataset, rows: slice) -> np.ndarray:
     """Some rows in one read."""
     try:
         return dataset[rows]
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         key = dataset.name.removeprefix(f"{demo.name}/")
         raise fault(
             demo, key, f"cannot be read ({error}); the file is damaged: copy it again"
@@ -50,16 +59,30 @@ def take(demo: h5py.Group, dataset: h5py.Dataset, rows: slice) -> np.ndarray:
 
 
 def finite(demo: h5py.Group, key: str, array: np.ndarray) -> np.ndarray:
-    """`array` as float32, refused if it holds NaN, infinities or no numbers at all."""
+    """`array` as float32, refused if that holds NaN, infinities or no numbers at all."""
     if array.dtype.kind not in "fiub":
         raise fault(demo, key, f"is of type {array.dtype}, not numbers; store it again")
-    if not np.isfinite(array).all():
-        step = np.argwhere(~np.isfinite(array))[0][0]
-        raise fault(demo, key, f"is NaN or infinite at step {step}; drop or repair the demo")
-    return array.astype(np.float32)
+    with np.errstate(over="ignore"):
+        single = array.astype(np.float32)
+    if not np.isfinite(single).all():
+        step = np.argwhere(~np.isfinite(single))[0][0]
+        raise fault(
+            demo, key, f"is NaN or infinite as float32 at step {step}; drop or repair the demo"
+        )
+    return single
 
 
 def numbers(demo: h5py.Group, key: str, *, ndim: int, length: int | None = None) -> np.ndarray:
     """A whole dataset of finite numbers, float32."""
     dataset = stored_array(demo, key, ndim=ndim, length=length)
     return finite(demo, key, take(demo, dataset, slice(None)))
+
+
+def text(demo: h5py.Group, attribute: str) -> str | None:
+    """An attribute that is text, or absent."""
+    value = demo.attrs.get(attribute)
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    if value is not None and not isinstance(value, str):
+        raise fault(demo, attribute, f"is a {type(value).__name__}, not text; write it again")
+    return value

@@ -11,7 +11,8 @@ import torch
 from torch.nn.functional import interpolate
 
 from calql_vision.datasets.hdf5_arrays import fault, finite, member, numbers, stored_array, take
-from calql_vision.datasets.hdf5_layout import demo_names, open_dataset
+from calql_vision.datasets.hdf5_layout import demo_names
+from calql_vision.datasets.hdf5_open import open_dataset
 from calql_vision.datasets.hdf5_select import EVERYTHING, Selection, camera_key, find_spec
 from calql_vision.types import EnvSpec, Episode
 
@@ -111,7 +112,7 @@ def _read_demo(demo: h5py.Group, spec: EnvSpec) -> Episode | None:
 def _actions(demo: h5py.Group, width: int) -> np.ndarray:
     actions = numbers(demo, "actions", ndim=2)
     stated = demo.attrs.get("num_samples", len(actions))
-    if stated != len(actions):
+    if not np.array_equal(stated, len(actions)):
         raise fault(
             demo, "num_samples", f"is {stated} but actions has {len(actions)} steps; repair it"
         )

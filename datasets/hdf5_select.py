@@ -7,17 +7,13 @@ from typing import Any
 import h5py
 import numpy as np
 
-from calql_vision.datasets.hdf5_arrays import fault, member, stored_array
-from calql_vision.datasets.hdf5_layout import (
-    IMAGE_SUFFIX,
-    camera_names,
-    env_spec,
-    environment,
-    listing,
-    read_env_args,
-)
+from calql_vision.datasets.env_args import camera_names, env_spec, environment, read_env_args
+from calql_vision.datasets.hdf5_arrays import datasets_in, fault, stored_array
+from calql_vision.datasets.hdf5_layout import IMAGE_SUFFIX, listing
+from calql_vision.datasets.names import checked_name
 from calql_vision.types import EnvSpec
 
+_Datasets = dict[str, h5py.Dataset]
 #: robomimic's defaults, taken where neither the caller nor env_args chooses.
 ROBOMIMIC_CAMERAS = ("agentview", "robot0_eye_in_hand")
 ROBOMIMIC_PROPRIO = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos")
@@ -49,10 +45,14 @@ def find_spec(file: h5py.File, names: list[str], selection: Selection) -> EnvSpe
     """What every demo in `names` must agree with: env_args and the arrays of the first."""
     demos, env_args = [file["data"][name] for name in names], read_env_args(file)
     demo = demos[0]
-    obs = member(demo, "obs", h5py.Group)
+    obs = datasets_in(demo, "obs")
     cameras = _cameras(demo, obs, env_args, selection.cameras)
     proprio_keys = _proprio_keys(demo, obs, env_args, selection.proprio_keys)
+    for name in (*cameras, *proprio_keys):
+        checked_name(name, f"{file.filename}: an observation")
     action_shapes = [stored_array(each, "actions", ndim=2).shape for each in demos]
+    if action_shapes[0][1] == 0:
+        raise fault(demo, "actions", "holds no number per step; drop or repair the demo")
     return env_spec(
         env_args,
         cameras=tuple(key.removesuffix(IMAGE_SUFFIX) for key in cameras),
@@ -76,7 +76,7 @@ class Stored:
 def stored(file: h5py.File, names: list[str]) -> Stored:
     """All of it. Raises DatasetError."""
     demo = file["data"][names[0]]
-    obs = member(demo, "obs", h5py.Group)
+    obs = datasets_in(demo, "obs")
     images = [key for key in sorted(obs) if obs[key].ndim == 4]
     return Stored(
         env=environment(read_env_args(file))[0],
@@ -88,7 +88,7 @@ def stored(file: h5py.File, names: list[str]) -> Stored:
 
 def camera_key(demo: h5py.Group, camera: str) -> str:
     """The key in `obs` of a camera named with or without `_image`."""
-    images = [key for key, data in demo["obs"].items() if data.ndim == 4]
+    images = [key for key, data in datasets_in(demo, "obs").items() if data.ndim == 4]
     for key in (camera, camera + IMAGE_SUFFIX):
         if key in images:
             return key
@@ -96,7 +96,7 @@ def camera_key(demo: h5py.Group, camera: str) -> str:
 
 
 def _cameras(
-    demo: h5py.Group, obs: h5py.Group, env_args: dict[str, Any], wanted: Sequence[str] | None
+    demo: h5py.Group, obs: _Datasets, env_args: dict[str, Any], wanted: Sequence[str] | None
 ) -> list[str]:
     if wanted is not None:
         return [camera_key(demo, name) for name in wanted]
@@ -114,7 +114,7 @@ def _cameras(
 
 
 def _proprio_keys(
-    demo: h5py.Group, obs: h5py.Group, env_args: dict[str, Any], wanted: Sequence[str] | None
+    demo: h5py.Group, obs: _Datasets, env_args: dict[str, Any], wanted: Sequence[str] | None
 ) -> list[str]:
     vectors = [key for key in sorted(obs) if obs[key].ndim == 2 and obs[key].dtype.kind == "f"]
     wanted = env_args.get("proprio_keys") if wanted is None else wanted
@@ -132,7 +132,9 @@ def _image_size(
     """The size asked for, or else the one that every image of the file has."""
     if wanted is not None:
         return (wanted, wanted) if isinstance(wanted, int) else (wanted[0], wanted[1])
-    size = demos[0]["obs"][cameras[0]].shape[1:3]
+    size = stored_array(demos[0], f"obs/{cameras[0]}", ndim=4).shape[1:3]
+    if 0 in size:
+        raise fault(demos[0], f"obs/{cameras[0]}", f"is {size} pixels, so nothing; store it again")
     for demo in demos:
         for key in cameras:
             found = stored_array(demo, f"obs/{key}", ndim=4).shape[1:3]

@@ -7,12 +7,8 @@ from typing import Any, Self
 import h5py
 import numpy as np
 
-from calql_vision.datasets.hdf5_layout import (
-    IMAGE_SUFFIX,
-    DatasetError,
-    dump_env_args,
-    write_command,
-)
+from calql_vision.datasets.env_args import dump_env_args, write_command
+from calql_vision.datasets.hdf5_layout import IMAGE_SUFFIX, DatasetError
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.types import EnvSpec, Episode
 

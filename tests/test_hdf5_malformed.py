@@ -1,5 +1,6 @@
 """A malformed file is refused in one sentence: file, demo, key and remedy."""
 
+import json
 from collections.abc import Callable
 
 import h5py
@@ -22,7 +23,7 @@ def put(key: str, array) -> Callable[[h5py.File], None]:
     return change
 
 
-def set_env_args(text: str | None) -> Callable[[h5py.File], None]:
+def set_env_args(text) -> Callable[[h5py.File], None]:
     def change(file: h5py.File) -> None:
         del file["data"].attrs["env_args"]
         if text is not None:
@@ -51,6 +52,22 @@ MALFORMED = {
     "no env_args": (set_env_args(None), ["env_args", "add"]),
     "env_args no JSON": (set_env_args("{"), ["env_args is not JSON"]),
     "env_args no name": (set_env_args("{}"), ["env_name"]),
+    **{
+        f"env_args with {words}": (set_env_args(json.dumps({"env_name": "Lift"} | part)), [words])
+        for part, words in (
+            ({"env_name": 3}, "env_name is 3, not a name"),
+            ({"env_version": [1]}, "env_version is [1], not text"),
+            ({"type": "one"}, "type is 'one', not a whole number"),
+            ({"env_kwargs": [1, 2]}, "env_kwargs is [1, 2], not a mapping"),
+            ({"calql_vision": "x"}, "calql_vision is 'x', not a mapping"),
+            ({"proprio_keys": [1]}, "proprio_keys is [1], not a list of names"),
+            ({"env_kwargs": {"camera_names": 5}}, "camera_names is 5, not a list of names"),
+            ({"env_kwargs": {"camera_heights": 10**9}}, "camera_heights is 1000000000, not a"),
+            ({"env_kwargs": {"horizon": "long"}}, "horizon is 'long', not a whole number"),
+            ({"env_kwargs": {"control_freq": float("nan")}}, "control_freq is nan, not a number"),
+        )
+    },
+    "env_args nested deeply": (set_env_args("[" * 10**5), ["env_args is not JSON"]),
     "no actions": (put("actions", None), ["demo_1", "actions is missing", "rewards"]),
     "no rewards": (put("rewards", None), ["demo_1", "rewards is missing"]),
     "no obs": (put("obs", None), ["demo_1", "obs", "is missing"]),

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from calql_vision.analysis.outcome import final_success, offline_success
-from calql_vision.datasets.hdf5_layout import read_command
+from calql_vision.datasets.env_args import read_command
 from calql_vision.encoders.cnn import CNNConfig
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.runs.checkpoint import CheckpointFile

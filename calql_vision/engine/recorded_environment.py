@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from calql_vision.datasets.hdf5_layout import DatasetError, camera_names, environment
+from calql_vision.datasets.env_args import camera_names, environment
+from calql_vision.datasets.hdf5_layout import DatasetError
 from calql_vision.envs import make_env
 from calql_vision.formats.robosuite_traces import (
     control_frequency,

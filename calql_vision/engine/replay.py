@@ -10,7 +10,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from calql_vision.datasets.hdf5_layout import DatasetError, dump_env_args, write_command
+from calql_vision.datasets.env_args import dump_env_args, write_command
+from calql_vision.datasets.hdf5_layout import DatasetError
 from calql_vision.datasets.hdf5_write import write_dones, write_observations
 from calql_vision.datasets.progress import progress
 from calql_vision.datasets.whole_file import whole_file

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from calql_vision.datasets.env_args import read_command
 from calql_vision.datasets.episode_statistics import (
     EpisodeStatistics,
     episode_statistics,
     suspicions,
 )
-from calql_vision.datasets.hdf5_layout import read_command
 from calql_vision.datasets.hdf5_read import read_named_episodes, read_spec
 from calql_vision.datasets.returns import RewardConfig
 from calql_vision.figures.contact_sheet import ContactSheet

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from calql_vision.datasets.hdf5_layout import DatasetError, environment
+from calql_vision.datasets.env_args import environment
+from calql_vision.datasets.hdf5_layout import DatasetError
 from calql_vision.formats.lerobot import (
     ACTION,
     CAMERA,

@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from calql_vision.datasets.hdf5_layout import DatasetError, dump_env_args
+from calql_vision.datasets.env_args import dump_env_args
+from calql_vision.datasets.hdf5_layout import DatasetError
 from calql_vision.datasets.whole_file import whole_folder
 from calql_vision.formats.lerobot import (
     CAMERA,

@@ -11,8 +11,6 @@ Observations may be T instead of T+1, without the one after the last action. Fil
 the order of the numbers in their names.
 """
 
-import re
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from calql_vision.datasets.hdf5_layout import IMAGE_SUFFIX, DatasetError, listing
+from calql_vision.datasets.names import in_order
+from calql_vision.formats.npz_archive import read_npz
 from calql_vision.formats.pixels import Facts, RawEpisode
 
 _RESERVED = ("images", "actions", "rewards", "success")
@@ -41,7 +41,7 @@ class NpzFolder:
             env=None,
             env_kwargs={},
             control_hz=0.0,
-            horizon=max(len(_arrays(path, ["actions"])["actions"]) for path in self._files()),
+            horizon=max(len(_actions(path)) for path in self._files()),
         )
 
     def __len__(self) -> int:
@@ -49,28 +49,21 @@ class NpzFolder:
 
     def __iter__(self) -> Iterator[RawEpisode]:
         for path in self._files():
-            yield _episode(path.name, _arrays(path))
+            _actions(path)
+            yield _episode(path.name, read_npz(path))
 
     def _files(self) -> list[Path]:
-        return sorted(self.path.glob("*.npz"), key=lambda p: _by_number(p.name))
+        return [self.path / name for name in in_order(p.name for p in self.path.glob("*.npz"))]
 
 
-def _by_number(name: str) -> list[tuple[int, str]]:
-    parts = re.split(r"(\d+)", name)
-    return [(int(part), "") if part.isdigit() else (0, part) for part in parts]
-
-
-def _arrays(path: Path, keys: list[str] | None = None) -> dict[str, np.ndarray]:
-    """The arrays under `keys`, or all of a file."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if "actions" not in file:
-                raise DatasetError(f"{path}: no 'actions'; there are {listing(file)}")
-            return {key: file[key] for key in keys or file}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        if isinstance(error, DatasetError):
-            raise
-        raise DatasetError(f"{path}: cannot be read ({error}); write it again") from error
+def _actions(path: Path) -> np.ndarray:
+    arrays = read_npz(path, only=["actions"])
+    if "actions" not in arrays:
+        raise DatasetError(f"{path}: no 'actions'; there are {listing(read_npz(path))}")
+    if arrays["actions"].ndim != 2:
+        shape = arrays["actions"].shape
+        raise DatasetError(f"{path}: actions has shape {shape}, not [T, A]; write it again")
+    return arrays["actions"]
 
 
 def _episode(name: str, arrays: dict[str, np.ndarray]) -> RawEpisode:
@@ -80,6 +73,9 @@ def _episode(name: str, arrays: dict[str, np.ndarray]) -> RawEpisode:
         if key.endswith(IMAGE_SUFFIX)
     }
     if "images" in arrays:
+        if arrays["images"].ndim != 5:
+            shape = arrays["images"].shape
+            raise DatasetError(f"{name}: images has shape {shape}, not [T, V, H, W, 3]")
         views = np.moveaxis(arrays["images"], 1, 0)
         images |= {f"camera{view}": frames for view, frames in enumerate(views)}
     return RawEpisode(

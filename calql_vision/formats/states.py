@@ -10,13 +10,10 @@ from typing import Any, Protocol
 import h5py
 import numpy as np
 
-from calql_vision.datasets.hdf5_arrays import fault, numbers, stored_array, take
-from calql_vision.datasets.hdf5_layout import (
-    demo_names,
-    names_environment,
-    open_dataset,
-    read_env_args,
-)
+from calql_vision.datasets.env_args import names_environment, read_env_args
+from calql_vision.datasets.hdf5_arrays import fault, numbers, stored_array, take, text
+from calql_vision.datasets.hdf5_layout import demo_names
+from calql_vision.datasets.hdf5_open import open_dataset
 
 #: What is made anew for every demo.
 _RENDERED = ("obs", "next_obs", "dones")
@@ -78,11 +75,14 @@ class StatesFile:
             actions = numbers(demo, "actions", ndim=2)
             if len(actions) == 0:
                 raise fault(demo, "actions", "has no steps; drop the demo")
-            states = stored_array(demo, "states", ndim=2, length=len(actions))
+            stored = stored_array(demo, "states", ndim=2, length=len(actions))
+            states = take(demo, stored, slice(None))
+            if states.dtype.kind != "f" or not np.isfinite(states).all():
+                raise fault(demo, "states", "holds NaN, infinities or no numbers; drop the demo")
             return Recording(
-                states=take(demo, states, slice(None)),
+                states=states,
                 actions=actions,
-                model=demo.attrs.get("model_file"),
+                model=text(demo, "model_file"),
                 has_rewards="rewards" in demo,
             )
 
@@ -92,11 +92,11 @@ class StatesFile:
             demo.attrs.update(source.attrs)
             for key in source:
                 if key not in _RENDERED:
-                    source.copy(key, demo)
+                    source.copy(key, demo, expand_soft=True)
 
     def copy_rest(self, file: h5py.File) -> None:
         with open_dataset(self.path) as source:
             file["data"].attrs.update(source["data"].attrs)
             for key in source:
                 if key != "data":
-                    source.copy(key, file)
+                    source.copy(key, file, expand_soft=True)

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from calql_vision.configs import option
 from calql_vision.configs.ranges import check_ranges
+from calql_vision.datasets.env_args import read_env_args
 from calql_vision.datasets.episode_statistics import (
     EpisodeStatistics,
     episode_statistics,
@@ -17,7 +18,8 @@ from calql_vision.datasets.episode_statistics import (
     suspicions,
 )
 from calql_vision.datasets.hdf5_arrays import numbers
-from calql_vision.datasets.hdf5_layout import demo_names, filter_keys, open_dataset, read_env_args
+from calql_vision.datasets.hdf5_layout import demo_names, filter_keys
+from calql_vision.datasets.hdf5_open import open_dataset
 from calql_vision.datasets.hdf5_read import read_named_episodes, read_spec
 from calql_vision.datasets.hdf5_select import Selection
 from calql_vision.datasets.hdf5_write import DONE_MODES, dones

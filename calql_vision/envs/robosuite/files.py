@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from calql_vision.datasets.hdf5_layout import camera_names, environment, open_dataset, read_env_args
+from calql_vision.datasets.env_args import camera_names, environment, read_env_args
+from calql_vision.datasets.hdf5_open import open_dataset
 
 
 @dataclass(frozen=True)
