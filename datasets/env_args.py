@@ -232,17 +232,3 @@ def write_command(data: h5py.Group, command: str | None) -> None:
     data.attrs.pop("command", None)
     if command is not None:
         data.attrs["command"] = command
-
-
-def read_command(path: str | Path) -> str | None:
-    """The command line that made a file of ours; None where the file does not tell."""
-    with open_dataset(path) as file:
-        command = file["data"].attrs.get("command")
-    return command if isinstance(command, str) else None
-
-
-def write_command(data: h5py.Group, command: str | None) -> None:
-    """Beside env_args; of data that was taken over, what made the source is forgotten."""
-    data.attrs.pop("command", None)
-    if command is not None:
-        data.attrs["command"] = command

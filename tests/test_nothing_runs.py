@@ -1,16 +1,26 @@
 """No code that data brings along runs: not as it is read, not as its environment is made."""
 
+import json
 import os
+import re
+import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
 from calql_vision.datasets.hdf5 import DatasetError
+from calql_vision.engine.environments import spec_env
+from calql_vision.envs import make_env
 from calql_vision.formats.plain_objects import plain_objects
 from calql_vision.formats.robosuite import RobosuiteFolder
+from calql_vision.runs.config import TaskConfig
 from calql_vision.stages import convert
 from calql_vision.stages.convert import ConvertConfig
+from calql_vision.types import EnvSpec
 
 
 class Touch:
@@ -80,3 +90,95 @@ PROGRAMS = {
 def test_other_programs_end_in_a_sentence(program):
     with pytest.raises(ValueError, match="holds objects that are not read"):
         plain_objects(program)
+
+
+# Environments ------------------------------------------------------------------------------------
+
+MODULE = "gym/hostile_module:X-v0"
+
+
+@pytest.fixture
+def imported(tmp_path, monkeypatch) -> Path:
+    """A folder that appears when the module of MODULE is imported."""
+    folder = tmp_path / "imported"
+    (tmp_path / "hostile_module.py").write_text(f"import os; os.mkdir({str(folder)!r})")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "hostile_module", raising=False)
+    return folder
+
+
+def spec(name: str, **kwargs) -> EnvSpec:
+    return EnvSpec(name, ("free",), (8, 8), {}, 3, 10, 10.0, kwargs)
+
+
+def states_of(path: Path, env_args: dict) -> Path:
+    """A file of one demo's simulator states."""
+    with h5py.File(path, "w") as file:
+        file.create_group("data").attrs["env_args"] = json.dumps(env_args)
+        file["data/demo_0/actions"] = np.zeros((2, 4))
+        file["data/demo_0/states"] = np.zeros((2, 5))
+    return path
+
+
+def test_a_data_file_imports_no_module_unless_the_user_types_it(tmp_path, imported):
+    source = states_of(tmp_path / "demo.hdf5", {"env_name": MODULE, "type": 2})
+    config = ConvertConfig(source=str(source), output=str(tmp_path / "out.hdf5"))
+    with pytest.raises(ValueError, match=f"demo.hdf5 asks for .*; .*type env={MODULE}"):
+        convert.run(config)
+    assert not imported.exists()
+    with pytest.raises(ValueError, match="unknown environment"):
+        convert.run(replace(config, env=MODULE))
+    assert imported.exists()
+
+
+def test_a_checkpoint_imports_no_module_unless_the_user_types_it(imported):
+    with pytest.raises(ValueError, match=f"the checkpoint asks for .*; .*type task.name={MODULE}"):
+        spec_env(spec(MODULE))
+    assert not imported.exists()
+    with pytest.raises(ValueError, match="unknown environment"):
+        spec_env(spec(MODULE), TaskConfig(name=MODULE))
+    assert imported.exists()
+
+
+def test_an_argument_that_names_a_file_is_the_user_s_alone(tmp_path):
+    model = str(tmp_path / "model.xml")
+    hopper = spec("gym/Hopper-v5", xml_file=model)
+    with pytest.raises(ValueError, match=r"type task.kwargs.xml_file="):
+        spec_env(hopper)
+    with pytest.raises(OSError, match=r"model.xml does not exist"):
+        spec_env(hopper, TaskConfig(kwargs={"xml_file": model}))
+
+
+@pytest.mark.parametrize(
+    ("env_args", "sentence"),
+    [
+        ({"env_name": "other.hdf5", "type": 1}, "may import a module or read a file"),
+        ({"env_name": "Lift", "type": 1, "env_kwargs": {"robots": "../x"}}, "argument robots="),
+        ({"env_name": "tabletop/lift", "env_kwargs": {"image_size": 8}}, "no argument of its own"),
+        ({"env_name": "tabletop/lift", "env_kwargs": {"colour": 8}}, "cannot be made"),
+    ],
+)
+def test_other_arguments_end_in_a_sentence(tmp_path, env_args, sentence):
+    source = states_of(tmp_path / "demo.hdf5", env_args)
+    with pytest.raises(ValueError, match=sentence):
+        convert.run(ConvertConfig(source=str(source), output=str(tmp_path / "out.hdf5")))
+
+
+def test_a_model_names_no_file_but_robosuite_s_own(tmp_path):
+    outside = tmp_path / "stranger.xml"
+    outside.write_text("<mujoco><worldbody><geom size='1'/></worldbody></mujoco>")
+    env: Any = make_env("robosuite/Lift", image_size=8)
+    own = env.model_xml()
+    for part in (
+        f"<include file='{outside}'/>",
+        f"<asset><mesh name='m' file='{outside}'/></asset>",
+        f"<asset><texture name='t' type='cube' fileright='{outside}'/></asset>",
+        f"<asset><hfield name='h' size='1 1 1 1' file='{outside}'/></asset>",
+    ):
+        with pytest.raises(ValueError, match=r"which (is not robosuite's|robosuite never writes)"):
+            env.load_model(own.replace("</mujoco>", f"{part}</mujoco>"))
+    first = re.findall(r'file="([^"]*)"', own)[0]
+    with pytest.raises(ValueError, match="which is not robosuite's"):
+        env.load_model(own.replace(first, f"robosuite/{'../' * 20}{outside}", 1))
+    env.load_model(own.replace("</mujoco>", " </mujoco>"))
+    env.close()

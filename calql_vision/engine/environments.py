@@ -1,6 +1,7 @@
 """The environment of a task, and the one that a checkpoint was trained in."""
 
 from calql_vision.envs import make_env
+from calql_vision.envs.recorded import check_recorded
 from calql_vision.runs.config import TaskConfig
 from calql_vision.types import EnvSpec, PixelEnv
 
@@ -17,8 +18,18 @@ def task_env(task: TaskConfig, collecting: bool = False) -> PixelEnv:
     )
 
 
-def spec_env(spec: EnvSpec) -> PixelEnv:
-    """The environment that a checkpoint was trained in."""
+def spec_env(spec: EnvSpec, typed: TaskConfig | None = None) -> PixelEnv:
+    """The environment that a checkpoint was trained in.
+
+    Raises ValueError where it asks for more than what is installed, unless that was `typed`.
+    """
+    check_recorded(
+        "the checkpoint",
+        spec.name,
+        spec.kwargs,
+        typed_name=typed and typed.name,
+        typed_kwargs=typed and typed.kwargs,
+    )
     return make_env(
         spec.name,
         cameras=spec.cameras,

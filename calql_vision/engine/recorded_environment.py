@@ -8,6 +8,7 @@ from typing import Any
 from calql_vision.datasets.env_args import camera_names, environment
 from calql_vision.datasets.hdf5_layout import DatasetError
 from calql_vision.envs import make_env
+from calql_vision.envs.recorded import check_recorded
 from calql_vision.formats.robosuite_traces import (
     control_frequency,
     physics_steps,
@@ -48,6 +49,14 @@ def recorded_environment(
         )
     shown = recorded_arguments(first.states, first.model) if name.startswith(_ROBOSUITE) else {}
     arguments = shown | stated | wishes.env_kwargs
+    check_recorded(
+        recordings.path,
+        name,
+        arguments,
+        typed_name=wishes.env,
+        typed_kwargs=wishes.env_kwargs,
+        words=("env", "env_kwargs"),
+    )
     kwargs = env_args["env_kwargs"]
     stored_size = (kwargs.get("camera_heights"), kwargs.get("camera_widths"))
     rebuild = partial(

@@ -88,7 +88,7 @@ def diagnose(
     """All of a run's agents, from the same start states and on the same demonstrations."""
     last = list(checkpoints.values())[-1]
     demonstrations = read_demonstrations(config.filter_key, last)
-    env = spec_env(last.spec)
+    env = spec_env(last.spec, config.task)
     try:
         episodes = config.episodes or config.scale.evaluation_episodes
         evaluation = CriticEvaluation(env, last.discount, last.reward, episodes, config.samples)

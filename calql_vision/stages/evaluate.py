@@ -67,7 +67,7 @@ def run(config: EvaluateConfig) -> Evaluation:
     source = Path(config.checkpoint) if config.checkpoint else place.checkpoint(config.stage)
     checkpoint = Checkpoint.load(source)
     agent = checkpoint.build(choose_device(config.device))
-    env = spec_env(checkpoint.spec)
+    env = spec_env(checkpoint.spec, config.task)
     try:
         check_fit(checkpoint, env, config.preflight)
         result, shown = _evaluate(config, env, AgentPolicy(agent, deterministic=True))

@@ -11,6 +11,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from calql_vision.envs.recorded import check_recorded
 from calql_vision.types import Policy
 
 if TYPE_CHECKING:
@@ -62,8 +63,10 @@ def make(
     """
     if _is_file(task):
         files = import_module("calql_vision.envs.robosuite.files")
-        recorded = files.recorded_environment(task)
-        task, kwargs = recorded.task, recorded.kwargs | kwargs
+        recorded, typed = files.recorded_environment(task), kwargs
+        kwargs = recorded.kwargs | typed
+        check_recorded(task, f"robosuite/{recorded.task}", kwargs, typed_kwargs=typed)
+        task = recorded.task
         cameras, horizon = cameras or recorded.cameras, horizon or recorded.horizon
     env = import_module("calql_vision.envs.robosuite.env")
     chosen = {} if cameras is None else {"cameras": cameras}

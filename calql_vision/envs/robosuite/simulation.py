@@ -12,6 +12,7 @@ import numpy as np
 
 from calql_vision.envs.rendering import load_mujoco
 from calql_vision.envs.robosuite import older_models
+from calql_vision.envs.robosuite.assets import check_files
 
 mujoco = load_mujoco()  # before robosuite, which would settle MUJOCO_GL by itself
 
@@ -185,10 +186,10 @@ class Simulation:
     def load_model(self, xml: str) -> None:
         """Go on in another model of the task, such as a demo's `model_file` from any machine.
 
-        Meshes are those of the installed robosuite. A model of before 1.5 cannot be loaded: the
-        task's own takes its place, with a warning, if it has the same joints. A state should
-        follow; the next `start` returns to the task's own model. Raises ValueError for a model
-        that does not fit.
+        Meshes are those of the installed robosuite, and no other file is read. A model of before
+        1.5 cannot be loaded: the task's own takes its place, with a warning, if it has the same
+        joints. A state should follow; the next `start` returns to the task's own model. Raises
+        ValueError for a model that does not fit.
         """
         if xml == self._xml:
             return
@@ -217,7 +218,9 @@ class Simulation:
         self._remember_model()
 
     def _load(self, xml: str) -> None:
-        self.env.reset_from_xml_string(self.env.edit_model_xml(xml))
+        installed = self.env.edit_model_xml(xml)
+        check_files(installed, Path(_HOME))
+        self.env.reset_from_xml_string(installed)
         self._xml = xml
         self._remember_model()
 

@@ -37,10 +37,18 @@ def knows(task: str) -> bool:
 
 
 def make(task: str, cameras: Sequence[str] | None, **kwargs: Any) -> TabletopEnv:
-    """The environment of `task`; see `TabletopEnv` for the arguments."""
+    """The environment of `task`; see `TabletopEnv` for the arguments.
+
+    Raises ValueError for arguments that it does not take.
+    """
     tasks = import_module("calql_vision.envs.tabletop.tasks")
     chosen = {} if cameras is None else {"cameras": cameras}
-    return getattr(tasks, TASKS[task])(**chosen, **kwargs)
+    try:
+        return getattr(tasks, TASKS[task])(**chosen, **kwargs)
+    except TypeError as error:
+        raise ValueError(
+            f"tabletop/{task} with arguments {kwargs} cannot be made: {error}"
+        ) from error
 
 
 def expert(env: TabletopEnv, noise: float | None, seed: int) -> Policy:
