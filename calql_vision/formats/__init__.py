@@ -5,7 +5,8 @@ from pathlib import Path
 import h5py
 
 from calql_vision.configs.entry_points import Table
-from calql_vision.datasets.hdf5_layout import DatasetError, demo_names, open_dataset
+from calql_vision.datasets.hdf5_layout import DatasetError, demo_names
+from calql_vision.datasets.hdf5_open import open_dataset
 from calql_vision.datasets.hdf5_write import EpisodeWriter
 from calql_vision.formats.format import Format, WriteOptions
 from calql_vision.formats.lerobot import is_lerobot

@@ -1,7 +1,5 @@
 """Episodes of a LeRobot dataset; see `calql_vision.formats.lerobot`."""
 
-import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,22 +8,12 @@ from typing import Any
 import numpy as np
 
 from calql_vision.datasets.env_args import environment
-from calql_vision.datasets.hdf5_layout import DatasetError
-from calql_vision.formats.lerobot import (
-    ACTION,
-    CAMERA,
-    DONE,
-    ENV_ARGS,
-    INFO,
-    REWARD,
-    STATE,
-    STATS,
-    SUCCESS,
-    VERSION,
-    parquet,
-)
+from calql_vision.datasets.hdf5_layout import DatasetError, listing
+from calql_vision.formats.lerobot import ACTION, CAMERA, DATA, DONE, REWARD, STATE, SUCCESS, VIDEO
+from calql_vision.formats.lerobot_meta import Meta
+from calql_vision.formats.lerobot_table import pictures, read_table, vectors
 from calql_vision.formats.mp4 import FrameReader
-from calql_vision.formats.pixels import Facts, RawEpisode
+from calql_vision.formats.pixels import Facts, RawEpisode, positive
 
 _OBSERVATION = "observation."
 #: Where the objects are, which a camera must find out: not proprioception.
@@ -39,132 +27,122 @@ class LeRobotFolder:
     path: Path
 
     def facts(self) -> Facts:
-        info, env_args = self._info(), self._json(ENV_ARGS)
+        meta = Meta(self.path)
+        env_args = meta.env_args
         name, env_kwargs = environment(env_args) if env_args else (None, {})
-        stated, actions = env_args.get("env_kwargs", {}), self._json(STATS).get(ACTION)
+        stated = env_args.get("env_kwargs", {}).get("horizon")
         return Facts(
             env=name,
             env_kwargs=env_kwargs,
-            control_hz=float(info["fps"]),
-            horizon=stated.get("horizon") or max(e["length"] for e in self._episodes()),
-            action_range=actions and (np.array(actions["min"]), np.array(actions["max"])),
+            control_hz=float(meta.info["fps"]),
+            horizon=stated or max((e["length"] for e in meta.episodes), default=0),
+            action_range=meta.action_range,
         )
 
     def __len__(self) -> int:
-        return self._info()["total_episodes"]
+        return Meta(self.path).info["total_episodes"]
 
     def __iter__(self) -> Iterator[RawEpisode]:
-        info = self._info()
-        features, data = info["features"], _DataFiles(self.path, info["data_path"])
+        meta, data = Meta(self.path), _DataFiles(self.path)
+        features = meta.info["features"]
         films = {
-            key: FrameReader(self.path, info["video_path"], key, info["fps"])
+            key: FrameReader(self.path, VIDEO, key, feature["shape"], meta.info["fps"])
             for key, feature in features.items()
             if feature["dtype"] == "video"
         }
         try:
-            for episode in self._episodes():
+            for episode in meta.episodes:
                 rows = data.rows(episode)
                 filmed = {key: film.frames(episode) for key, film in films.items()}
-                yield _raw(episode, rows, filmed, features)
+                yield _raw(f"{self.path}: episode {episode['episode_index']}", rows, filmed, meta)
         finally:
             for film in films.values():
                 film.close()
 
-    def _info(self) -> dict[str, Any]:
-        info = self._json(INFO)
-        version = str(info.get("codebase_version"))
-        if version.partition(".")[0] != VERSION.partition(".")[0]:
-            raise DatasetError(
-                f"{self.path}: LeRobot's layout {version}, not {VERSION}; convert it with "
-                "lerobot's own convert_dataset_v21_to_v30"
-            )
-        return info
 
-    def _episodes(self) -> list[dict[str, Any]]:
-        files = sorted(self.path.glob("meta/episodes/*/*.parquet"))
-        if not files:
-            raise DatasetError(f"{self.path}: no meta/episodes; copy or download it again")
-        rows = [row for file in files for row in _table(file).to_pylist()]
-        return sorted(rows, key=lambda row: row["episode_index"])
+@dataclass(frozen=True)
+class _Rows:
+    """What a table holds of an episode."""
 
-    def _json(self, name: str) -> dict[str, Any]:
-        """A JSON file, empty if there is none."""
-        path = self.path / name
-        return json.loads(path.read_text()) if path.is_file() else {}
+    columns: dict[str, list]
+    held: int  # bytes of the whole file
 
-
-def _table(path: Path) -> Any:
-    if not path.is_file():
-        raise DatasetError(f"{path}: no such file; copy or download the dataset again")
-    schema = parquet(path).read_schema(path)
-    # Statistics make up most of the columns.
-    columns = [name for name in schema.names if not name.startswith("stats/")]
-    return parquet(path).read_table(path, columns=columns)
+    def __len__(self) -> int:
+        return len(self.columns[ACTION])
 
 
 class _DataFiles:
     """Rows by episode; the file that was read last is kept."""
 
-    def __init__(self, root: Path, template: str):
-        self._root, self._template = root, template
+    def __init__(self, root: Path):
+        self._root = root
         self._path: Path | None = None
         self._table: Any = None
 
-    def rows(self, episode: dict[str, Any]) -> dict[str, list]:
-        """Column -> values."""
+    def rows(self, episode: dict[str, Any]) -> _Rows:
+        """Those of an episode, as many as it says that it has."""
         import pyarrow.compute
 
         place = {key: episode[f"data/{key}"] for key in ("chunk_index", "file_index")}
-        path = self._root / self._template.format(**place)
+        path = self._root / DATA.format(**place)
         if path != self._path:
-            self._path, self._table = path, _table(path)
-        chosen = pyarrow.compute.equal(self._table["episode_index"], episode["episode_index"])
-        return self._table.filter(chosen).to_pydict()
+            self._path, self._table = path, read_table(path)
+        for key in (ACTION, "episode_index"):
+            if key not in self._table.column_names:
+                there = listing(self._table.column_names)
+                raise DatasetError(f"{path}: no feature {key!r}; there are {there}")
+        number = episode["episode_index"]
+        chosen = pyarrow.compute.equal(self._table["episode_index"], number)
+        rows = _Rows(self._table.filter(chosen).to_pydict(), path.stat().st_size)
+        if len(rows) != episode["length"] or len(rows) == 0:
+            raise DatasetError(
+                f"{path}: episode {number} has {len(rows)} rows, and {episode['length']} by meta/"
+                "episodes; copy or download the dataset again"
+            )
+        return rows
 
 
-def _raw(
-    episode: dict[str, Any],
-    rows: dict[str, list],
-    filmed: dict[str, np.ndarray],
-    features: dict[str, dict],
-) -> RawEpisode:
-    if ACTION not in rows:
-        raise DatasetError(f"no feature {ACTION!r}; there are {', '.join(rows)}")
-    steps = len(rows[ACTION])
+def _raw(place: str, rows: _Rows, filmed: dict[str, np.ndarray], meta: Meta) -> RawEpisode:
     images: dict[str, np.ndarray] = {}
     proprio: dict[str, np.ndarray] = {}
-    for key, feature in features.items():
+    for key, feature in meta.info["features"].items():
         if feature["dtype"] in ("video", "image"):
             name = key.removeprefix(CAMERA).removeprefix(_OBSERVATION)
-            images[name] = filmed[key] if key in filmed else _pictures(rows[key])
+            images[name] = filmed[key] if key in filmed else _pictures(place, rows, key, feature)
         elif key.startswith(_OBSERVATION) and "float" in feature["dtype"] and key != _PRIVILEGED:
-            vector = np.array(rows[key]).reshape(steps, -1)
+            vector = vectors(f"{place}: {key}", _column(place, rows, key))
             proprio |= _parts(key, vector, feature.get("names"))
     return RawEpisode(
-        name=f"episode {episode['episode_index']}",
+        name=place.rpartition(": ")[2],
         images=images,
         proprio=proprio,
-        actions=np.array(rows[ACTION]).reshape(steps, -1),
+        actions=vectors(f"{place}: {ACTION}", rows.columns[ACTION]),
         marks={
-            rule: np.array(rows[key]) > 0
+            rule: positive(f"{place}: {key}", vectors(f"{place}: {key}", rows.columns[key]))
             for rule, key in ((None, SUCCESS), ("termination", DONE))
-            if key in rows
+            if key in rows.columns
         },
-        rewards=np.array(rows[REWARD]) if REWARD in rows else None,
+        rewards=vectors(f"{place}: {REWARD}", rows.columns[REWARD])
+        if REWARD in rows.columns
+        else None,
     )
 
 
-def _pictures(column: list[dict[str, Any]]) -> np.ndarray:
-    """Pictures packed as files, uint8 [T, H, W, 3]."""
-    import imageio.v3 as imageio
+def _column(place: str, rows: _Rows, key: str) -> list[Any]:
+    if key not in rows.columns:
+        raise DatasetError(f"{place}: no column {key!r}; there are {listing(rows.columns)}")
+    return rows.columns[key]
 
-    return np.stack([imageio.imread(io.BytesIO(picture["bytes"]))[..., :3] for picture in column])
+
+def _pictures(place: str, rows: _Rows, key: str, feature: dict[str, Any]) -> np.ndarray:
+    return pictures(f"{place}: {key}", _column(place, rows, key), feature["shape"], rows.held)
 
 
 def _parts(key: str, vector: np.ndarray, names: Any) -> dict[str, np.ndarray]:
     """Our own files name the numbers of a state <proprioception>.<number>: taken apart again."""
     labels = [str(name).rpartition(".") for name in names] if isinstance(names, list) else []
-    if key != STATE or not labels or not all(part and n.isdigit() for part, _, n in labels):
+    ours = all(part and number.isdigit() for part, _, number in labels)
+    if key != STATE or len(labels) != vector.shape[1] or not labels or not ours:
         return {key.removeprefix(_OBSERVATION): vector}
     owners = [part for part, _, _ in labels]
     return {

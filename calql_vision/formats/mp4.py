@@ -1,16 +1,20 @@
 """MP4: written frame by frame, read episode by episode."""
 
 from collections.abc import Generator, Iterable, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from calql_vision.datasets.claimed_size import check_memory
 from calql_vision.datasets.hdf5_layout import DatasetError
 
 CODEC = "h264"
 #: As good as the eye can tell; every other frame is whole, so that frames are found fast.
 SEEKABLE = ("-crf", "18", "-g", "2", "-bf", "0")
+#: Whatever a file looks like: ffmpeg would follow a playlist to other files, and over the network.
+AS_MP4 = ["-f", "mp4", "-protocol_whitelist", "file,pipe"]
 Frames = Generator[np.ndarray, None, None]  # uint8 [H, W, 3] each
 
 
@@ -25,8 +29,10 @@ class FrameReader:
     One MP4 holds the frames of many episodes, one after another; an episode's are found by time.
     """
 
-    def __init__(self, root: Path, template: str, key: str, fps: float):
-        self._root, self._template, self._key, self._fps = root, template, key, fps
+    def __init__(self, root: Path, template: str, key: str, shape: Sequence[int], fps: float):
+        """`shape` [H, W, 3] is what the dataset says of a frame."""
+        self._root, self._template, self._key = root, template, key
+        self._shape, self._fps = tuple(shape), fps
         self._path: Path | None = None
         self._stream: Frames | None = None
         self._next = 0  # number of the frame that the stream gives next
@@ -35,17 +41,20 @@ class FrameReader:
         """uint8 [T, H, W, 3]"""
         place = {k: episode[f"videos/{self._key}/{k}"] for k in ("chunk_index", "file_index")}
         path = self._root / self._template.format(video_key=self._key, **place)
+        length = episode["length"]
+        check_memory(length * prod(self._shape), f"{path}: an episode of {length:,} frames")
         start = round(episode[f"videos/{self._key}/from_timestamp"] * self._fps)
         if path != self._path or start < self._next:
             self._open(path)
-        taken = [self._take() for _ in range(start - self._next + episode["length"])]
-        return np.stack(taken[-episode["length"] :])
+        while self._next < start:
+            self._take()
+        return np.stack([self._take() for _ in range(length)])
 
     def _open(self, path: Path) -> None:
         if not path.is_file():
             raise DatasetError(f"{path}: no such file; copy or download the dataset again")
         self.close()
-        self._path, self._stream, self._next = path, _decoded(path), 0
+        self._path, self._stream, self._next = path, _decoded(path, self._shape), 0
 
     def _take(self) -> np.ndarray:
         assert self._stream is not None, "opened by frames()"
@@ -61,17 +70,23 @@ class FrameReader:
             self._stream = None
 
 
-def _decoded(path: Path) -> Frames:
+def _decoded(path: Path, shape: tuple[int, ...]) -> Frames:
     """Every frame of a file, once each whatever its time, uint8 [H, W, 3]."""
     import imageio_ffmpeg
 
-    stream = imageio_ffmpeg.read_frames(str(path), output_params=["-fps_mode", "passthrough"])
+    stream = imageio_ffmpeg.read_frames(
+        str(path), input_params=AS_MP4, output_params=["-fps_mode", "passthrough"]
+    )
     try:
         width, height = next(stream)["size"]
+        if (height, width, 3) != shape:
+            raise DatasetError(f"{path}: is {height} x {width} pixels, meta/info.json says {shape}")
         for frame in stream:
-            yield np.frombuffer(frame, dtype=np.uint8).reshape(height, width, 3)
-    except OSError as error:
-        reason = str(error).strip().splitlines()[-1]
+            yield np.frombuffer(frame, dtype=np.uint8).reshape(shape)
+    except DatasetError:
+        raise
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        reason = [*str(error).strip().splitlines(), "no reason given"][-1]
         raise DatasetError(f"{path}: cannot be decoded ({reason}); copy it again") from error
     finally:
         stream.close()

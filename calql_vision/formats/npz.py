@@ -20,7 +20,7 @@ import numpy as np
 from calql_vision.datasets.hdf5_layout import IMAGE_SUFFIX, DatasetError, listing
 from calql_vision.datasets.names import in_order
 from calql_vision.formats.npz_archive import read_npz
-from calql_vision.formats.pixels import Facts, RawEpisode
+from calql_vision.formats.pixels import Facts, RawEpisode, positive
 
 _RESERVED = ("images", "actions", "rewards", "success")
 
@@ -87,15 +87,15 @@ def _episode(name: str, arrays: dict[str, np.ndarray]) -> RawEpisode:
             if key not in _RESERVED and not key.endswith(IMAGE_SUFFIX)
         },
         actions=arrays["actions"],
-        marks=_marks(arrays),
+        marks=_marks(name, arrays),
         rewards=arrays.get("rewards"),
     )
 
 
-def _marks(arrays: dict[str, np.ndarray]) -> dict[str | None, np.ndarray]:
+def _marks(name: str, arrays: dict[str, np.ndarray]) -> dict[str | None, np.ndarray]:
     steps = len(arrays["actions"])
     if "success" in arrays:
-        success = arrays["success"]
+        success = positive(f"{name}: success", arrays["success"])
         at_last = np.arange(steps) == steps - 1
-        return {None: success if success.ndim else at_last & bool(success)}
-    return {None: arrays["rewards"] > 0} if "rewards" in arrays else {}
+        return {None: success if success.ndim else at_last & success}
+    return {None: positive(f"{name}: rewards", arrays["rewards"])} if "rewards" in arrays else {}

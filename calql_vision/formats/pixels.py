@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from calql_vision.datasets.hdf5_layout import DatasetError, listing
+from calql_vision.datasets.hdf5_layout import IMAGE_SUFFIX, DatasetError, listing
+from calql_vision.datasets.names import checked_name
 from calql_vision.formats.letterbox import letterboxed, same_shape
 from calql_vision.types import EnvSpec, Episode
 
@@ -141,16 +142,23 @@ class EpisodeBuilder:
                 f"{self._source.path}: holds neither images (bytes [T, H, W, 3]) nor simulator "
                 "states, so there is nothing to see; record it again with images"
             )
-        frames = self._pick(first, first.images, self._cameras[0])
-        height, width = frames.shape[1:3]
+        height, width = self._pixels(first, self._cameras[0]).shape[1:3]
         side = choice.image_size
-        widths = {key: self._pick(first, first.proprio, key).shape[-1] for key in self._proprio}
+        widths = {key: self._rows(first, first.proprio, key).shape[1] for key in self._proprio}
+        actions = self._rows(first, {"actions": first.actions}, "actions")
+        cameras = [choice.rename.get(name, name) for name in self._cameras]
+        proprio = {choice.rename.get(key, key): width for key, width in widths.items()}
+        names = [*(name + IMAGE_SUFFIX for name in cameras), *proprio]
+        for name in names:
+            checked_name(name, f"{self._source.path}: an observation")
+        if len(set(names)) < len(names):
+            raise DatasetError(f"{self._source.path}: two observations of one name; rename them")
         return EnvSpec(
             name=choice.env or facts.env or f"unknown/{self._source.path.name}",
-            cameras=tuple(choice.rename.get(name, name) for name in self._cameras),
+            cameras=tuple(cameras),
             image_size=(side, side) if side else (height, width),
-            proprio={choice.rename.get(key, key): width for key, width in widths.items()},
-            action_dim=first.actions.shape[-1],
+            proprio=proprio,
+            action_dim=actions.shape[1],
             horizon=facts.horizon,
             control_hz=float(choice.control_hz or facts.control_hz),
             kwargs=facts.env_kwargs | choice.env_kwargs,
@@ -190,14 +198,23 @@ class EpisodeBuilder:
         if rule == "all":
             return np.arange(steps) == steps - 1
         if rule == "reward" and raw.rewards is not None:
-            return self._by_reward(np.asarray(raw.rewards).reshape(steps))
+            return self._by_reward(self._per_step(raw, "rewards", raw.rewards))
         if rule in raw.marks:
-            return np.asarray(raw.marks[rule]).reshape(steps).astype(bool)
+            return self._per_step(raw, f"success={rule}", raw.marks[rule]).astype(bool)
         rewards = [] if raw.rewards is None else ["reward"]
         names = [name for name in (*rewards, *raw.marks, "all") if name]
         served = [f"success={name} ({SUCCESS_RULES[name]})" for name in names]
         asked = "does not say which steps succeed" if rule is None else f"has no {rule}"
         raise self._fault(raw, f"{asked}; set {' or '.join(served)}")
+
+    def _per_step(self, raw: RawEpisode, key: str, values: np.ndarray) -> np.ndarray:
+        """A finite number per action, [T]."""
+        array, steps = np.asarray(values), len(raw.actions)
+        if array.dtype.kind not in "biuf" or not np.isfinite(array).all():
+            raise self._fault(raw, f"{key} holds NaN, infinities or no numbers; repair it")
+        if array.size != steps:
+            raise self._fault(raw, f"{key} has {array.size} steps, the actions {steps}; repair it")
+        return array.reshape(steps)
 
     def _by_reward(self, rewards: np.ndarray) -> np.ndarray:
         threshold = self._choice.reward_threshold
@@ -205,10 +222,7 @@ class EpisodeBuilder:
 
     def _frames(self, raw: RawEpisode, camera: str) -> np.ndarray:
         """uint8 [T or T+1, H, W, 3]"""
-        frames = self._pick(raw, raw.images, camera)
-        if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[-1] != 3:
-            found = f"{frames.dtype} {frames.shape}"
-            raise self._fault(raw, f"{camera} is {found}, not uint8 [T, H, W, 3]; store it again")
+        frames = self._pixels(raw, camera)
         size, found = self.spec.image_size, (frames.shape[1], frames.shape[2])
         if not same_shape(found, size):
             warnings.warn(
@@ -217,6 +231,22 @@ class EpisodeBuilder:
                 stacklevel=2,
             )
         return letterboxed(self._observed(raw, camera, frames), size)
+
+    def _pixels(self, raw: RawEpisode, camera: str) -> np.ndarray:
+        """uint8 [any, H, W, 3]"""
+        frames = self._pick(raw, raw.images, camera)
+        shaped = frames.ndim == 4 and frames.shape[-1] == 3 and 0 not in frames.shape[1:]
+        if frames.dtype != np.uint8 or not shaped:
+            found = f"{frames.dtype} {frames.shape}"
+            raise self._fault(raw, f"{camera} is {found}, not uint8 [T, H, W, 3]; store it again")
+        return frames
+
+    def _rows(self, raw: RawEpisode, arrays: dict[str, np.ndarray], key: str) -> np.ndarray:
+        """[any, n]"""
+        array = self._pick(raw, arrays, key)
+        if array.ndim != 2 or (key == "actions" and 0 in array.shape):
+            raise self._fault(raw, f"{key} has shape {array.shape}, not [T, n]; store it again")
+        return array
 
     def _vector(self, raw: RawEpisode, key: str, width: int) -> np.ndarray:
         """float32 [T or T+1, width]"""
@@ -276,9 +306,14 @@ class EpisodeBuilder:
             )
 
     def _finite(self, raw: RawEpisode, key: str, array: np.ndarray) -> np.ndarray:
-        if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
-            raise self._fault(raw, f"{key} holds NaN, infinities or no numbers; drop or repair it")
-        return array.astype(np.float32)
+        numbers = array.dtype.kind in "fiub"
+        with np.errstate(over="ignore"):
+            single = array.astype(np.float32) if numbers else np.full(1, np.nan)
+        if not np.isfinite(single).all():
+            raise self._fault(
+                raw, f"{key} holds NaN, no numbers or what float32 cannot; drop or repair it"
+            )
+        return single
 
     def _pick(self, raw: RawEpisode, arrays: dict[str, np.ndarray], key: str) -> np.ndarray:
         if key not in arrays:
@@ -291,6 +326,13 @@ class EpisodeBuilder:
 
 def _by(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]}"
+
+
+def positive(place: str, values: np.ndarray) -> np.ndarray:
+    """Where finite numbers are above 0, bool. Raises DatasetError, which begins with `place`."""
+    if values.dtype.kind not in "fiub" or not np.isfinite(values).all():
+        raise DatasetError(f"{place} holds NaN, infinities or no numbers; drop or repair it")
+    return values > 0
 
 
 def _cut(observed: np.ndarray, length: int) -> np.ndarray:
