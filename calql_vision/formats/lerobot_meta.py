@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from calql_vision.datasets.env_args import parsed_env_args
+from calql_vision.datasets.env_args_types import parsed_env_args
 from calql_vision.datasets.hdf5_layout import DatasetError
 from calql_vision.datasets.names import checked_name
 from calql_vision.formats.lerobot import ACTION, DATA, ENV_ARGS, INFO, STATS, VERSION, VIDEO
