@@ -3,7 +3,8 @@
 A store is two files in a folder, by default `<data file>.frames/`:
 
     <key>.frames        uint8 [N, V, H, W, 3]: the observations of all episodes, one after another
-    <key>.frames.json   of which file (path, bytes, time of its last change), demos, cameras, size
+    <key>.frames.json   of which file (path, bytes, time of its last change), demos, cameras, size;
+                        a checksum, which is compared before the store is used again
 
 It holds pixels alone; everything else is read from the data file every time. The key is made of
 the JSON, so that a changed file or another choice is another store. Mapping the HDF5 file itself
@@ -26,6 +27,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -36,7 +38,9 @@ from calql_vision.datasets.progress import progress
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.types import Episode
 
-_FORMAT = 1  # to be raised when the same file would be stored differently
+_FORMAT = 2  # to be raised when the same file would be stored differently
+_AGE = ("bytes", "modified_ns", "format")  # what makes a store of the same source outdated
+_BLOCK = 2**24  # bytes that are read at once
 _UNITS = {"B": 1} | {
     prefix + suffix: base**power
     for suffix, base in (("B", 1000), ("iB", 1024))
@@ -98,9 +102,12 @@ def _open(index: dict[str, Any], folder: Path) -> np.ndarray:
     key = sha256(json.dumps(index).encode()).hexdigest()[:12]
     frames, description = folder / f"{key}.frames", folder / f"{key}.frames.json"
     size = _pixel_bytes(index)
-    if description.is_file() and frames.is_file() and frames.stat().st_size == size:
+    stored = _described(description) if frames.is_file() else {}
+    if stored and frames.stat().st_size == size and stored.get("crc32") == _checksum(frames):
         print(f"frames: {frames} ({format_bytes(size)}) is used again")
     else:
+        if stored:
+            print(f"frames: {frames} is damaged, and made again")
         _write(index, frames, description)
     # A plain array over the map: every slice of a np.memmap would be a Python object of its own.
     return np.asarray(np.memmap(frames, dtype=np.uint8, mode="r", shape=_shape(index)))
@@ -119,8 +126,9 @@ def _write(index: dict[str, Any], frames: Path, description: Path) -> None:
             raise OSError(f"only {format_bytes(free)} are free")
         with whole_file(frames) as partial:
             _copy_frames(index, partial)
+            checksum = _checksum(partial)
         with whole_file(description) as partial:
-            partial.write_text(json.dumps(index, indent=2) + "\n")
+            partial.write_text(json.dumps(index | {"crc32": checksum}, indent=2) + "\n")
     except OSError as error:
         raise DatasetError(
             f"{folder}: {format_bytes(size)} of frames cannot be stored ({error}); set "
@@ -149,13 +157,31 @@ def _remove_outdated(folder: Path, index: dict[str, Any]) -> bool:
     """Remove the stores of the same source as it was before; whether there was any."""
     found = False
     for description in folder.glob("*.frames.json"):
-        other = json.loads(description.read_text())
-        same_source = other["source"] == index["source"]
-        if same_source and any(other[k] != index[k] for k in ("bytes", "modified_ns", "format")):
+        other = _described(description)
+        same_source = other.get("source") == index["source"]
+        if same_source and any(other.get(k) != index[k] for k in _AGE):
             description.unlink(missing_ok=True)
             description.with_suffix("").unlink(missing_ok=True)
             found = True
     return found
+
+
+def _described(description: Path) -> dict[str, Any]:
+    """What the JSON beside a store says; nothing where there is none, or it is damaged."""
+    try:
+        content = json.loads(description.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _checksum(frames: Path) -> int:
+    """CRC-32 of a file: as fast as it can be read."""
+    checksum = 0
+    with frames.open("rb") as file:
+        while block := file.read(_BLOCK):
+            checksum = crc32(block, checksum)
+    return checksum
 
 
 def parse_bytes(text: str) -> int:

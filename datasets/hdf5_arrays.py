@@ -16,10 +16,13 @@ def fault(demo: h5py.Group, key: str, problem: str) -> DatasetError:
 def member(demo: h5py.Group, key: str, kind: type) -> Any:
     """The group or dataset under `key`; DatasetError if it is missing or of another kind."""
     found = demo.get(key)
-    if not isinstance(found, kind):
-        holder = demo.get(key.rpartition("/")[0] or ".", {})
-        raise fault(demo, key, f"is missing; there are {listing(holder)}")
-    return found
+    if isinstance(found, kind):
+        return found
+    if found is None and demo.get(key, getlink=True) is not None:
+        raise fault(demo, key, "is a link to nothing; repair it or delete it")
+    holder = demo.get(key.rpartition("/")[0] or ".")
+    there = holder if isinstance(holder, h5py.Group) else []
+    raise fault(demo, key, f"is missing; there are {listing(there)}")
 
 
 def datasets_in(demo: h5py.Group, key: str) -> dict[str, h5py.Dataset]:

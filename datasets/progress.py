@@ -5,6 +5,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from calql_vision.datasets.names import printable
+
 _SECONDS = 30.0  # between two lines
 _LINE = (
     "{desc}: {n_fmt} of {total_fmt} ({percentage:.0f} %), {elapsed} so far, {remaining} left"
@@ -20,7 +22,7 @@ def progress(*iterable: Any, **options: Any) -> tqdm:
 
 def warn(sentence: str) -> None:
     """A warning on stderr, above the bar if there is one."""
-    tqdm.write(f"warning: {sentence}", file=sys.stderr)
+    tqdm.write(f"warning: {printable(sentence)}", file=sys.stderr)
 
 
 class _Lines(tqdm):

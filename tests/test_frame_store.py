@@ -101,6 +101,21 @@ def test_within_the_budget_everything_is_in_memory_and_nothing_is_written(writte
     assert sorted(os.listdir(path.parent)) == ["data.hdf5", "data.hdf5.frames"]
 
 
+def test_a_store_that_is_damaged_is_noticed_and_made_again(written, capsys):
+    path = written(next_obs=True)
+    whole = [episode.images.copy() for episode in read_episodes_within(path, 0)]
+    folder = path.with_name("data.hdf5.frames")
+    for name, damage in (("*.frames", os.urandom), ("*.json", os.urandom), ("*.json", bytes)):
+        (file,) = folder.glob(name)
+        file.write_bytes(damage(file.stat().st_size))
+        capsys.readouterr()
+        again = [episode.images.copy() for episode in read_episodes_within(path, 0)]
+        assert "used again" not in capsys.readouterr().out
+        assert all(map(np.array_equal, whole, again))
+    list(read_episodes_within(path, 0))
+    assert "used again" in capsys.readouterr().out
+
+
 def test_each_frame_is_stored_once(written):
     path = written(next_obs=True)
     buffer = buffer_of(read_episodes_within(path, 0))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -37,8 +38,39 @@ def empty_data(file: h5py.File) -> None:
         del file["data"][name]
 
 
-def set_num_samples(file: h5py.File) -> None:
-    file["data/demo_1"].attrs["num_samples"] = 9
+def set_num_samples(value) -> Callable[[h5py.File], None]:
+    return lambda file: file["data/demo_1"].attrs.__setitem__("num_samples", value)
+
+
+def set_all(key: str, array) -> Callable[[h5py.File], None]:
+    """Of both demos."""
+
+    def change(file: h5py.File) -> None:
+        for demo in file["data"].values():
+            del demo[key]
+            demo[key] = array
+
+    return change
+
+
+def actions_as_group(file: h5py.File) -> None:
+    del file["data/demo_1/actions"]
+    file["data/demo_1"].create_group("actions")
+
+
+def set_mask(listed) -> Callable[[h5py.File], None]:
+    """`mask/train`: an array, a group ({}), or no group `mask` at all (None)."""
+
+    def change(file: h5py.File) -> None:
+        del file["mask"]
+        if listed is None:
+            file["mask"] = np.zeros(3)
+        elif isinstance(listed, dict):
+            file.create_group("mask/train")
+        else:
+            file["mask/train"] = listed
+
+    return change
 
 
 def no_data(file: h5py.File) -> None:
@@ -78,7 +110,7 @@ MALFORMED = {
     "short images": (put(IMAGE, np.zeros((2, *SIZE, 3), np.uint8)), [IMAGE, "has 2 steps"]),
     "short proprio": (put("obs/robot0_eef_pos", np.zeros((2, 3))), ["has 2 steps", "repair"]),
     "short next_obs": (put(f"next_{IMAGE}", np.zeros((2, *SIZE, 3), np.uint8)), ["next_obs"]),
-    "num_samples": (set_num_samples, ["demo_1", "num_samples is 9"]),
+    "num_samples": (set_num_samples(9), ["demo_1", "num_samples is 9"]),
     "NaN rewards": (put("rewards", [0, np.nan, 1]), ["rewards is NaN", "step 1", "drop"]),
     "inf actions": (put("actions", np.full((3, 2), np.inf)), ["actions is NaN or infinite"]),
     "NaN proprio": (put("obs/robot0_eef_pos", np.full((3, 3), np.nan)), ["robot0_eef_pos is NaN"]),
@@ -90,9 +122,25 @@ MALFORMED = {
     "float images": (put(IMAGE, np.zeros((3, *SIZE, 3))), [IMAGE, "floats", "multiply by 255"]),
     "other ints": (put(IMAGE, np.zeros((3, *SIZE, 3), np.int64)), [IMAGE, "int64", "not uint8"]),
     "grey images": (put(IMAGE, np.zeros((3, *SIZE, 1), np.uint8)), [IMAGE, "[T, H, W, 3]"]),
+    "actions beyond float32": (put("actions", np.full((3, 2), 1e300)), ["infinite as float32"]),
+    "dangling camera": (put(IMAGE, h5py.SoftLink("/gone")), [IMAGE, "link to nothing", "repair"]),
+    "dangling obs": (put("obs", h5py.SoftLink("/gone")), ["demo_1", "obs/agentview_image is missing"]),
+    "obs no group": (put("obs", np.zeros(3)), ["demo_1", "is missing; there are none"]),
+    "group for actions": (actions_as_group, ["demo_1", "actions is missing"]),
+    "no width": (set_all("actions", np.zeros((3, 0))), ["actions", "holds no number per step"]),
+    "no pixels": (set_all(IMAGE, np.zeros((3, 0, 0, 3), np.uint8)), [IMAGE, "nothing"]),
+    "num_samples a list": (set_num_samples([3, 3]), ["num_samples is [3 3]", "repair"]),
+    "mask a list": (set_mask(None), ["mask is no group"]),
+    "mask of numbers": (set_mask(np.arange(3)), ["mask/train is no list of names"]),
+    "mask a group": (set_mask({}), ["mask/train is no list of names"]),
     "other size": (put(IMAGE, np.zeros((3, 8, 8, 3), np.uint8)), [IMAGE, "(8, 8)", "image_size"]),
     "next_obs unlike": (put(f"next_{IMAGE}", np.zeros((3, 8, 8, 3), np.uint8)), ["like obs"]),
 }  # fmt: skip
+
+
+def read_all(path: Path) -> None:
+    list(read_episodes(path))
+    list(read_episodes(path, Selection(filter_key="train")))
 
 
 @pytest.fixture
@@ -107,7 +155,7 @@ def test_a_malformed_file_is_refused_with_place_and_remedy(file_to_break, change
     with h5py.File(file_to_break, "a") as file:
         change(file)
     with pytest.raises(DatasetError) as caught:
-        list(read_episodes(file_to_break))
+        read_all(file_to_break)
     sentence = str(caught.value)
     assert "\n" not in sentence
     for word in [str(file_to_break), *words]:

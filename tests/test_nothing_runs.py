@@ -92,6 +92,19 @@ def test_other_programs_end_in_a_sentence(program):
         plain_objects(program)
 
 
+def test_minari_makes_no_environment_to_find_a_space(tmp_path):
+    """It would call the function that `entry_point` names, with the arguments beside it."""
+    source, ran = tmp_path / "minari", tmp_path / "ran"
+    source.mkdir()
+    named = {"id": "X-v0", "entry_point": "os:mkdir", "kwargs": {"path": str(ran)}}
+    named |= {"additional_wrappers": []}
+    content = {"data_format": "hdf5", "total_episodes": 0, "env_spec": json.dumps(named)}
+    (source / "metadata.json").write_text(json.dumps(content))
+    with pytest.raises(DatasetError, match="has no observation_space; minari would run"):
+        convert.run(ConvertConfig(source=str(source), output=str(tmp_path / "out.hdf5")))
+    assert not ran.exists()
+
+
 # Environments ------------------------------------------------------------------------------------
 
 MODULE = "gym/hostile_module:X-v0"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from calql_vision import __version__
 from calql_vision.cli.signals import notes, one_line
+from calql_vision.datasets.names import printable
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -126,7 +127,7 @@ def plain_warning(
 ) -> str:
     """What is meant for people, without the line of code that says it; others as they are."""
     if category is UserWarning:
-        return f"warning: {message}\n"
+        return f"warning: {printable(message)}\n"
     return _format_warning(message, category, filename, lineno, line)
 
 
@@ -153,7 +154,7 @@ def _report_errors(stage: str, run: Callable[[Any], Any], config: DictConfig) ->
     except (ValueError, RuntimeError, OSError) as error:
         if os.environ.get("HYDRA_FULL_ERROR"):
             raise
-        sys.exit("; ".join([f"error: {error}", *notes(error)]))
+        sys.exit(printable("; ".join([f"error: {error}", *notes(error)])))
     except MemoryError as error:
         sys.exit(f"error: not enough memory ({error}); ask for less at once")
 

@@ -3,7 +3,6 @@
 What does not fit together still trains and then never succeeds. A mismatch is one sentence.
 """
 
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.datasets.hdf5 import Selection, open_dataset, read_named_episodes, read_spec
+from calql_vision.datasets.progress import warn
 from calql_vision.engine.time_limit import fitting_horizon
 from calql_vision.types import EnvSpec, Episode, PixelEnv
 
@@ -47,7 +47,7 @@ def judge(mismatches: Iterable[Mismatch], mode: str) -> None:
     wrong = [mismatch.sentence for mismatch in found if mismatch.wrong and mode == "refuse"]
     for mismatch in found:
         if mismatch.sentence not in wrong:
-            print(f"warning: {mismatch.sentence}", file=sys.stderr)
+            warn(mismatch.sentence)
     if wrong:
         raise ValueError("; ".join(wrong) + "; correct it, or set preflight=warn to go on")
 

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from calql_vision.datasets.names import printable
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.types import EnvSpec, Episode
 
@@ -31,6 +33,7 @@ class ContactSheet:
         with whole_file(path) as partial:
             self.draw().savefig(partial, format="png", dpi=110)
 
+    @rc_context({"text.parse_math": False})  # a `$` in a name would begin a formula
     def draw(self) -> Figure:
         """A row for every episode and camera."""
         rows = [
@@ -43,7 +46,7 @@ class ContactSheet:
             figsize=(_CELL * (FRAMES + 1.2), (_CELL + 0.22) * len(rows) + 0.5), layout="constrained"
         )
         figure.suptitle(
-            f"{self._spec.name}, {self._spec.image_size[0]} x {self._spec.image_size[1]}"
+            printable(f"{self._spec.name}, {self._spec.image_size[0]} x {self._spec.image_size[1]}")
         )
         axes = figure.subplots(len(rows), FRAMES, squeeze=False)
         for cells, (title, camera, steps, frames) in zip(axes, rows, strict=True):

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from calql_vision.analysis.outcome import SuccessCount
+from calql_vision.datasets.names import printable
 from calql_vision.figures.style import png
 from calql_vision.runs.record import Run, TaskRuns
 
@@ -19,10 +20,16 @@ def page(template: str, **content: Any) -> str:
     environment = Environment(
         loader=PackageLoader("calql_vision.figures", ""),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
     )
     return environment.get_template(template).render(content)
+
+
+def _shown(value: Any) -> Any:
+    """Names out of runs and data files are text, whatever stands in them."""
+    return printable(value) if type(value) is str else value
 
 
 @dataclass(frozen=True)

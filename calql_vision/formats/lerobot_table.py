@@ -54,7 +54,7 @@ def pictures(place: str, column: list[Any], size: list[int], held: int) -> np.nd
 
 
 def _picture(place: str, packed: Any, size: list[int]) -> np.ndarray:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     content = packed.get("bytes") if isinstance(packed, dict) else None
     formats = [form for start, form in _PICTURES.items() if (content or b"").startswith(start)]
@@ -68,5 +68,5 @@ def _picture(place: str, packed: Any, size: list[int]) -> np.ndarray:
             return np.asarray(image.convert("RGB"))
     except DatasetError:
         raise
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DatasetError(f"{place} cannot be unpacked ({error}); copy it again") from error

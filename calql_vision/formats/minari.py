@@ -14,14 +14,19 @@ from typing import Any
 import numpy as np
 
 from calql_vision.datasets.hdf5_layout import DatasetError
+from calql_vision.formats.minari_check import (
+    LABEL,
+    check_minari,
+    check_pictures,
+    most_pixels,
+    reading,
+)
 from calql_vision.formats.pixels import Facts, RawEpisode
-
-_LABEL = "metadata.json"
 
 
 def is_minari(path: Path) -> bool:
     """Whether a folder is a dataset of Minari, or its `data` folder."""
-    return (path / _LABEL).is_file() or (path / "data" / _LABEL).is_file()
+    return (path / LABEL).is_file() or (path / "data" / LABEL).is_file()
 
 
 @dataclass(frozen=True)
@@ -33,15 +38,11 @@ class MinariFolder:
     def facts(self) -> Facts:
         dataset = self._dataset()
         env_spec = dataset.spec.env_spec
-        episodes = dataset.storage.get_episode_metadata(dataset.episode_indices)
         return Facts(
             env=env_spec and f"gym/{env_spec.id}",
             env_kwargs={},
             control_hz=0.0,
-            horizon=int(
-                (env_spec and env_spec.max_episode_steps)
-                or max(episode["total_steps"] for episode in episodes)
-            ),
+            horizon=self._horizon(dataset),
             action_range=_action_range(self.path, dataset.spec.action_space),
             range_is_declared=True,
         )
@@ -50,7 +51,7 @@ class MinariFolder:
         return len(self._dataset())
 
     def __iter__(self) -> Iterator[RawEpisode]:
-        for episode in self._dataset().iterate_episodes():
+        for episode in self._episodes(self._dataset()):
             observed = dict(_leaves(episode.observations))
             yield RawEpisode(
                 name=f"episode_{episode.id}",
@@ -61,6 +62,29 @@ class MinariFolder:
                 rewards=episode.rewards,
             )
 
+    def _horizon(self, dataset: Any) -> int:
+        """The environment's limit, or the longest episode."""
+        env_spec, storage = dataset.spec.env_spec, dataset.storage
+        with reading(self._data, 0):
+            stated = storage.get_episode_metadata(dataset.episode_indices)
+            longest = max((int(episode["total_steps"]) for episode in stated), default=0)
+            return int((env_spec and env_spec.max_episode_steps) or longest)
+
+    def _episodes(self, dataset: Any) -> Iterator[Any]:
+        space = dataset.observation_space
+        check_pictures(self._data, space)
+        episodes = dataset.iterate_episodes()
+        while True:
+            with reading(self._data, most_pixels(space)):
+                episode = next(episodes, None)
+            if episode is None:
+                return
+            yield episode
+
+    @property
+    def _data(self) -> Path:
+        return self.path if (self.path / LABEL).is_file() else self.path / "data"
+
     def _dataset(self) -> Any:
         try:
             from minari import MinariDataset
@@ -68,8 +92,9 @@ class MinariFolder:
             raise DatasetError(
                 f"{self.path} is a Minari dataset; to read it: pip install 'calql-vision[minari]'"
             ) from error
-        data = self.path if (self.path / _LABEL).is_file() else self.path / "data"
-        return MinariDataset(data)
+        check_minari(self._data)
+        with reading(self._data, 0):
+            return MinariDataset(self._data)
 
 
 def _action_range(path: Path, space: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -104,5 +129,5 @@ def _marks(episode: Any) -> dict[str | None, np.ndarray]:
     marks: dict[str | None, np.ndarray] = {"termination": episode.terminations}
     recorded = (episode.infos or {}).get("success")
     if recorded is not None:
-        marks[None] = np.asarray(recorded)[-len(episode.rewards) :]  # reset may have said it too
+        marks[None] = np.atleast_1d(recorded)[-len(episode.rewards) :]  # reset may have said it too
     return marks

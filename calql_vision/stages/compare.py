@@ -1,7 +1,6 @@
 """Several tasks side by side on one page that needs nothing but itself."""
 
 import shlex
-import sys
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -11,6 +10,7 @@ from calql_vision.analysis.regret_decomposition import regret_decompositions
 from calql_vision.analysis.seed_intervals import FEWEST, seed_intervals
 from calql_vision.analysis.summary import summary_rows
 from calql_vision.configs import option
+from calql_vision.datasets.progress import warn
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.figures.page_table import PageTable
 from calql_vision.figures.pages import Picture, page
@@ -45,7 +45,7 @@ def run(config: CompareConfig) -> Path:
         with whole_file(folder / name) as partial:
             partial.write_bytes(found)
     for warning in [warning for results in tasks for warning in results.warnings]:
-        print(f"warning: {warning}", file=sys.stderr)
+        warn(warning)
     print(f"compare: {folder / 'index.html'}")
     return folder / "index.html"
 

@@ -23,6 +23,7 @@ from calql_vision.datasets.hdf5_open import open_dataset
 from calql_vision.datasets.hdf5_read import read_named_episodes, read_spec
 from calql_vision.datasets.hdf5_select import Selection
 from calql_vision.datasets.hdf5_write import DONE_MODES, dones
+from calql_vision.datasets.names import printable
 from calql_vision.datasets.returns import RewardConfig
 from calql_vision.figures.contact_sheet import ContactSheet
 from calql_vision.formats import check_converted
@@ -122,13 +123,13 @@ def _print_page(
     suspicious: list[str],
     config: InspectConfig,
 ) -> None:
-    console = Console()
+    console = Console(markup=False, emoji=False)  # names of strangers stand in it
     console.print(_facts(path, spec, storage, episodes))
     console.print(_distributions(episodes, config))
     console.print(_actions(np.concatenate([e.actions for e in episodes])))
     for sentence in suspicious or ["Nothing suspicious."]:
         style = "yellow" if suspicious else "green"
-        console.print(f"{'! ' if suspicious else ''}{sentence}", style=style, markup=False)
+        console.print(f"{'! ' if suspicious else ''}{printable(sentence)}", style=style)
 
 
 def _facts(
@@ -154,7 +155,7 @@ def _facts(
         ("done_mode", " or ".join(f"{m} ({DONE_MODES[m]})" for m in storage.done_modes) or "none"),
         ("on disk", f"{storage.megabytes:.1f} MB"),
     ):
-        table.add_row(name, value)
+        table.add_row(name, printable(value))
     return table
 
 

@@ -1,6 +1,5 @@
 """Every run of a task on one page that needs nothing but itself."""
 
-import sys
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -11,6 +10,7 @@ from calql_vision.analysis.summary import summary_rows
 from calql_vision.analysis.tables import method_tables, run_tables
 from calql_vision.configs import option
 from calql_vision.configs.ranges import check_ranges
+from calql_vision.datasets.progress import warn
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.figures.demonstrations import Demonstrations, read_demonstrations
 from calql_vision.figures.pages import Picture, films, page
@@ -51,7 +51,7 @@ def run(config: ReportConfig) -> Path:
         with whole_file(folder / name) as partial:
             partial.write_bytes(found)
     for warning in results.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+        warn(warning)
     print(f"report: {folder / 'index.html'}")
     return folder / "index.html"
 
