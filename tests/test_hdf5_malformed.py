@@ -124,7 +124,7 @@ MALFORMED = {
     "grey images": (put(IMAGE, np.zeros((3, *SIZE, 1), np.uint8)), [IMAGE, "[T, H, W, 3]"]),
     "actions beyond float32": (put("actions", np.full((3, 2), 1e300)), ["infinite as float32"]),
     "dangling camera": (put(IMAGE, h5py.SoftLink("/gone")), [IMAGE, "link to nothing", "repair"]),
-    "dangling obs": (put("obs", h5py.SoftLink("/gone")), ["demo_1", "obs/agentview_image is missing"]),
+    "dangling obs": (put("obs", h5py.SoftLink("/gone")), ["demo_1", f"{IMAGE} is missing"]),
     "obs no group": (put("obs", np.zeros(3)), ["demo_1", "is missing; there are none"]),
     "group for actions": (actions_as_group, ["demo_1", "actions is missing"]),
     "no width": (set_all("actions", np.zeros((3, 0))), ["actions", "holds no number per step"]),
