@@ -151,7 +151,7 @@ def test_many_files_are_written_and_read_as_one(ours, tmp_path, monkeypatch):
 def test_cameras_of_unequal_shape_get_black_bars(ours, tmp_path):
     """The second camera twice as wide, in the source's own files."""
     source = run(ours, tmp_path / "source", format="lerobot", lossless=True)
-    widen(source / "data/chunk-000/file-000.parquet", "observation.images.wrist")
+    widen(source, "observation.images.wrist")
     with pytest.warns(UserWarning, match="wrist is 32 x 96 pixels and becomes 32 x 48 with black"):
         path = run(source, tmp_path / "boxed.hdf5")
     before, after = next(iter(read_episodes(ours))).images, next(iter(read_episodes(path))).images
@@ -165,7 +165,11 @@ def test_cameras_of_unequal_shape_get_black_bars(ours, tmp_path):
     assert square[0, 0, 4:12, 4:].any(axis=-1).all()
 
 
-def widen(path: Path, camera: str) -> None:
+def widen(source: Path, camera: str) -> None:
+    path, info = source / "data/chunk-000/file-000.parquet", source / "meta/info.json"
+    stated = json.loads(info.read_text())
+    stated["features"][camera]["shape"][1] *= 2
+    info.write_text(json.dumps(stated))
     table = pyarrow.parquet.read_table(path)
     rows = table.to_pylist()
     for row in rows:
