@@ -63,10 +63,10 @@ def make(
     """
     if _is_file(task):
         files = import_module("calql_vision.envs.robosuite.files")
-        recorded, typed = files.recorded_environment(task), kwargs
-        kwargs = recorded.kwargs | typed
-        check_recorded(task, f"robosuite/{recorded.task}", kwargs, typed_kwargs=typed)
-        task = recorded.task
+        recorded = files.recorded_environment(task)
+        stated = {key: value for key, value in recorded.kwargs.items() if key not in kwargs}
+        check_recorded(task, f"robosuite/{recorded.task}", stated)
+        task, kwargs = recorded.task, stated | kwargs
         cameras, horizon = cameras or recorded.cameras, horizon or recorded.horizon
     env = import_module("calql_vision.envs.robosuite.env")
     chosen = {} if cameras is None else {"cameras": cameras}
