@@ -38,7 +38,7 @@ def recorded(folder: Path, **changes) -> Path:
     episode = folder / "ep_1700000000_5"
     episode.mkdir(parents=True)
     (episode / "model.xml").write_text("<mujoco/>")
-    own = {
+    own: dict[str, Any] = {
         "states": np.zeros((3, 5)),
         "action_infos": [{"actions": np.array([0.5, -1.0])} for _ in range(2)],
         "successful": False,

@@ -27,8 +27,8 @@ def spec_env(spec: EnvSpec, typed: TaskConfig | None = None) -> PixelEnv:
         "the checkpoint",
         spec.name,
         spec.kwargs,
-        typed_name=typed and typed.name,
-        typed_kwargs=typed and typed.kwargs,
+        typed_name=None if typed is None else typed.name,
+        typed_kwargs=None if typed is None else typed.kwargs,
     )
     return make_env(
         spec.name,

@@ -57,7 +57,8 @@ def _picture(place: str, packed: Any, size: list[int]) -> np.ndarray:
     from PIL import Image
 
     content = packed.get("bytes") if isinstance(packed, dict) else None
-    formats = [form for start, form in _PICTURES.items() if (content or b"").startswith(start)]
+    content = content if isinstance(content, bytes) else b""
+    formats = [form for start, form in _PICTURES.items() if content.startswith(start)]
     if not formats:
         raise DatasetError(f"{place} holds something else than PNG or JPEG; store it again")
     try:
