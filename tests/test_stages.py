@@ -143,6 +143,16 @@ def test_a_method_that_starts_from_nothing_neither_pretrains_nor_loads(demonstra
         finetune.run(config("finetune", *overrides, f"checkpoint={pretrained}"))
 
 
+def test_a_scale_may_cut_episodes_off(demonstrations, pretrained):
+    """All of finetune's, evaluate's too; those of the demonstrations stay whole."""
+    shared = (demonstrations, f"checkpoint={pretrained}", "overwrite=true", *AT_ONCE)
+    for row in online_rows(*shared, "scale.longest_episode=3"):
+        assert float(row["online/length"] or 3) <= 3
+        assert float(row["evaluation/mean_length"] or 3) <= 3
+    words = ("scale=smoke", "scale.longest_episode=3", f"checkpoint={pretrained}", "output=here")
+    assert evaluate.run(config("evaluate", *words)).lengths.max() <= 3
+
+
 def test_the_online_reference_can_be_dropped_or_bootstrapped(demonstrations, pretrained):
     shared = (demonstrations, f"checkpoint={pretrained}", "overwrite=true", *AT_ONCE)
     kept = online_rows(*shared)

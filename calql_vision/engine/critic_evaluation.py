@@ -27,6 +27,7 @@ class CriticEvaluation:
     reward: RewardConfig
     episodes: int  # start states: the first so many seeds of the purpose "validate"
     samples: int  # of the policy, and uniform ones, among which max_a Q is sought
+    most_steps: int | None = None  # after which an episode is cut off
 
     def diagnose(self, agent: Agent, demonstrations: Iterable[Episode]) -> CheckpointDiagnosis:
         """One checkpoint. V* is not known here: V^pi stands in its place."""
@@ -69,4 +70,5 @@ class CriticEvaluation:
 
     def _rollouts(self, policy: Policy) -> Iterable[Episode]:
         for number in progress(range(self.episodes), desc="diagnose", unit="episode"):
-            yield rollout(self.env, policy, episode_seed("validate", 0, number))
+            seed = episode_seed("validate", 0, number)
+            yield rollout(self.env, policy, seed, most_steps=self.most_steps)

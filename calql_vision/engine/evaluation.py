@@ -11,14 +11,14 @@ from calql_vision.types import Episode, PixelEnv, Policy
 
 
 def evaluate(
-    env: PixelEnv, policy: Policy, episodes: int, purpose: str, run_seed: int = 0
+    env: PixelEnv, policy: Policy, episodes: int, purpose: str, most_steps: int | None = None
 ) -> Evaluation:
-    """Roll out `episodes` episodes from the seeds of `purpose`.
+    """Roll out `episodes` episodes of at most `most_steps` steps from the seeds of `purpose`.
 
     Always the same start states for the same purpose, so that policies are compared in pairs.
     """
-    seeds = (episode_seed(purpose, run_seed, number) for number in range(episodes))
-    return summarise(rollout(env, policy, seed) for seed in seeds)
+    seeds = (episode_seed(purpose, 0, number) for number in range(episodes))
+    return summarise(rollout(env, policy, seed, most_steps=most_steps) for seed in seeds)
 
 
 def summarise(episodes: Iterable[Episode]) -> Evaluation:

@@ -5,8 +5,14 @@ import numpy as np
 from calql_vision.types import Episode, PixelEnv, Policy
 
 
-def rollout(env: PixelEnv, policy: Policy, seed: int, record_states: bool = False) -> Episode:
-    """One whole episode from a seeded start, until success or the time limit.
+def rollout(
+    env: PixelEnv,
+    policy: Policy,
+    seed: int,
+    record_states: bool = False,
+    most_steps: int | None = None,
+) -> Episode:
+    """One whole episode from a seeded start, until success, the time limit or `most_steps`.
 
     With `record_states` the simulator states and the model come along, so that the episode can
     be replayed and rendered again.
@@ -24,7 +30,8 @@ def rollout(env: PixelEnv, policy: Policy, seed: int, record_states: bool = Fals
         rewards.append(reward)
         if states is not None:
             states.append(env.get_state())
-        success, ended = bool(info["success"]), terminated or truncated
+        success = bool(info["success"])
+        ended = terminated or truncated or len(actions) == most_steps
     return Episode(
         images=np.stack([o["images"] for o in observations]),
         proprio=np.stack([o["proprio"] for o in observations]),

@@ -88,7 +88,9 @@ class TrainingRun:
         """A periodic evaluation: deterministic policy, always the same start states."""
         began = perf_counter()
         policy = AgentPolicy(self.agent, deterministic=True)
-        result = evaluate(self.env, policy, self.config.scale.validation_episodes, "validate")
+        scale = self.config.scale
+        count, longest = scale.validation_episodes, scale.longest_episode
+        result = evaluate(self.env, policy, count, "validate", longest)
         self.progress.validation_seconds += perf_counter() - began
         return evaluation_row(result)
 

@@ -77,6 +77,11 @@ class ScaleConfig:
     evaluations: int = option(5, "periodic evaluations per training stage", within="[0, 1e5]")
     validation_episodes: int = option(25, "episodes of each periodic evaluation", within="[1, 5e5]")
     evaluation_episodes: int = option(100, "episodes of the stage `evaluate`", within="[1, 5e5]")
+    longest_episode: int | None = option(
+        None,
+        "steps that end an episode, demonstrations apart; null: only the time limit does",
+        within="[1, 1e6]",
+    )
 
 
 @dataclass

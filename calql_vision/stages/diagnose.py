@@ -91,7 +91,14 @@ def diagnose(
     env = spec_env(last.spec, config.task)
     try:
         episodes = config.episodes or config.scale.evaluation_episodes
-        evaluation = CriticEvaluation(env, last.discount, last.reward, episodes, config.samples)
+        evaluation = CriticEvaluation(
+            env,
+            last.discount,
+            last.reward,
+            episodes,
+            config.samples,
+            config.scale.longest_episode,
+        )
         found = {s: evaluation.diagnose(agent, demonstrations) for s, agent in agents.items()}
         optimum, whose = evaluation.optimum([each.start.reached for each in found.values()])
     finally:

@@ -110,7 +110,7 @@ def _evaluate(
         for number in progress(range(count), desc="evaluate", unit="episode"):
             film = number < config.videos
             seed = episode_seed("evaluate", 0, number)
-            episode = rollout(env, policy, seed, record_states=film)
+            episode = rollout(env, policy, seed, film, config.scale.longest_episode)
             if film:
                 shown.append(episode)
             yield episode

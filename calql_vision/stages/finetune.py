@@ -196,7 +196,10 @@ class OnlineTraining:
         number, agent = self.online.episodes, self.training.agent
         warm = begin >= self.how.random_steps + self.how.warmup_steps
         episode = rollout(
-            self.training.env, self._policy(number), episode_seed("online", seed, number)
+            self.training.env,
+            self._policy(number),
+            episode_seed("online", seed, number),
+            most_steps=self.training.config.scale.longest_episode,
         )
         self.experience.add(episode)
         updates = round(len(episode) * self.how.updates_per_step) if warm else 0
