@@ -9,7 +9,7 @@ What a loop of one's own needs is imported from here; `examples/` shows each in 
     build_agent(spec, algo, encoder, device, seed)    a fresh agent
     learn(agent, buffer, updates, generator)          gradient steps
     AgentPolicy(agent, deterministic)  an agent that acts
-    load_policy(path)                  a trained checkpoint that acts
+    load_policy(path)                  a trained checkpoint, or an exported policy, that acts
 """
 
 from importlib import import_module
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from calql_vision.agents import build_agent
     from calql_vision.datasets.buffer import EpisodeBuffer
     from calql_vision.datasets.hdf5 import read_episodes
-    from calql_vision.engine.checkpoint import load_policy
     from calql_vision.engine.learn import learn
     from calql_vision.engine.policy import AgentPolicy
     from calql_vision.engine.rollout import rollout
+    from calql_vision.engine.trained_policy import load_policy
     from calql_vision.envs import make_env
 
 __version__ = "0.1.0"
@@ -50,7 +50,7 @@ _PLACES = {
     "EpisodeBuffer": "datasets.buffer",
     "build_agent": "agents",
     "learn": "engine.learn",
-    "load_policy": "engine.checkpoint",
+    "load_policy": "engine.trained_policy",
     "make_env": "envs",
     "read_episodes": "datasets.hdf5",
     "rollout": "engine.rollout",

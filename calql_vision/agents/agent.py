@@ -72,7 +72,7 @@ class Agent(nn.Module, ABC):
 
     def policy_action(self, observation: Observation, deterministic: bool) -> Tensor:
         """Observations -> actions [B, A] in [-1, 1]."""
-        encoder, actor = self.slow_actor or (self.acting_encoder, self.actor)
+        encoder, actor = self.acting
         policy = actor(encoder(observation))
         if deterministic:
             return policy.mode
@@ -182,6 +182,12 @@ class Agent(nn.Module, ABC):
             return self.policy_action(observation.to(self.device), deterministic)
         finally:
             self.generator = own
+
+    @property
+    def acting(self) -> tuple[nn.Module, nn.Module]:
+        """The encoder and the actor that choose actions."""
+        encoder, actor = self.slow_actor or (self.acting_encoder, self.actor)
+        return encoder, actor
 
     @property
     def acting_encoder(self) -> PixelEncoder:

@@ -37,6 +37,7 @@ STAGES = {
         "finetune": "the agent goes on online, in the simulator",
         "evaluate": "success rate of a checkpoint on fresh episodes, and a video",
         "diagnose": "values against returns: calibration and regret of a run's checkpoints",
+        "export": "a checkpoint's policy for others: safetensors, JSON and a model card",
         "report": "every run of a task -> one HTML page",
         "profile": "where the time of a gradient update goes, on this machine",
         "compare": "the runs of several tasks -> one HTML page",

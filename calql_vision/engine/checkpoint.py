@@ -1,22 +1,16 @@
 """Agents into checkpoints and back."""
 
 from dataclasses import asdict
-from pathlib import Path
 from zlib import crc32
 
-import numpy as np
 import torch
 
-from calql_vision.agents import AGENTS, Agent, build_agent
-from calql_vision.agents.config import with_options
+from calql_vision.agents import Agent
 from calql_vision.agents.soft import SoftAgent
-from calql_vision.encoders import ENCODERS
-from calql_vision.engine.device import choose_device
-from calql_vision.engine.environments import spec_env
-from calql_vision.engine.policy import AgentPolicy
+from calql_vision.engine.exported import stored_agent
 from calql_vision.runs.checkpoint import CheckpointFile
 from calql_vision.runs.config import RunConfig
-from calql_vision.types import EnvObservation, EnvSpec, PixelEnv
+from calql_vision.types import EnvSpec
 
 
 class Checkpoint(CheckpointFile):
@@ -44,9 +38,7 @@ class Checkpoint(CheckpointFile):
 
     def build(self, device: torch.device, seed: int = 0) -> Agent:
         """The agent as it was saved."""
-        config = with_options(AGENTS[self.algo["name"]].options(), self.algo)
-        encoder = ENCODERS[self.encoder["name"]](**self.encoder)
-        agent = build_agent(self.spec, config, encoder, device, seed)
+        agent = stored_agent(self, device, seed)
         self.restore(agent)
         return agent
 
@@ -73,56 +65,3 @@ class Checkpoint(CheckpointFile):
         for value in self.weights.values():
             found = crc32(value.numpy().tobytes(), found)
         return found
-
-
-class TrainedPolicy(AgentPolicy):
-    """An agent's policy that knows the environment it was trained in.
-
-    `spec` says which observations it takes: {"images": uint8 [V, H, W, 3], "proprio": float32 [P]}.
-    """
-
-    def __init__(self, agent: Agent, deterministic: bool, spec: EnvSpec):
-        super().__init__(agent, deterministic)
-        self.spec = spec
-
-    def act(self, observation: EnvObservation) -> np.ndarray:
-        """One observation -> action float32 [A] in [-1, 1].
-
-        Raises ValueError for what is not an observation as `spec` says.
-        """
-        check_observation(observation, self.spec)
-        return super().act(observation)
-
-    def make_env(self) -> PixelEnv:
-        """A new environment like the one it was trained in."""
-        return spec_env(self.spec)
-
-
-def check_observation(observation: EnvObservation, spec: EnvSpec) -> None:
-    """ValueError for arrays of another shape or type than the policy was trained with."""
-    if not {"images", "proprio"} <= observation.keys():
-        raise ValueError(f"an observation has images and proprio, not {', '.join(observation)}")
-    images = (len(spec.cameras), *spec.image_size, 3)
-    for name, shape, kind in (
-        ("images", images, np.uint8),
-        ("proprio", (spec.proprio_dim,), np.float32),
-    ):
-        found = np.asarray(observation[name])
-        if found.shape != shape or found.dtype != kind:
-            named = ", ".join(spec.cameras if name == "images" else spec.proprio)
-            raise ValueError(
-                f"{name} are {found.dtype} {found.shape}, but the policy was trained with "
-                f"{np.dtype(kind)} {shape}: {named}"
-            )
-
-
-def load_policy(
-    path: str | Path, device: str = "auto", deterministic: bool = True
-) -> TrainedPolicy:
-    """The trained agent of a checkpoint.pt, ready to act: `policy.act(observation)` -> action.
-
-    Call `policy.reset()` before each episode. `device` is auto, cpu or cuda. Raises ValueError for
-    what is no checkpoint.
-    """
-    checkpoint = Checkpoint.load(Path(path))
-    return TrainedPolicy(checkpoint.build(choose_device(device)), deterministic, checkpoint.spec)

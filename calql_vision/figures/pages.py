@@ -1,4 +1,4 @@
-"""Pages in HTML that need nothing but themselves, out of the templates beside this file."""
+"""Pages that need nothing but themselves, out of the templates beside this file."""
 
 from base64 import b64encode
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ def page(template: str, **content: Any) -> str:
     """The template beside this file, filled; every name in it must be in `content`."""
     environment = Environment(
         loader=PackageLoader("calql_vision.figures", ""),
-        autoescape=True,
+        autoescape=template.endswith(".html"),
         finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,

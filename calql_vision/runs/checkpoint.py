@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from calql_vision.datasets.returns import RewardConfig
 from calql_vision.runs.config import RunConfig
+from calql_vision.runs.exported import FACTS
 from calql_vision.runs.tensor_file import load_tensors, save_tensors
 from calql_vision.runs.versioned_json import check_format
 
@@ -56,6 +57,11 @@ class CheckpointFile:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Raises ValueError, in one sentence, for what is not a checkpoint of ours."""
+        if (path / FACTS).is_file():
+            raise ValueError(
+                f"{path} is an exported policy, which acts but does not learn; give the "
+                "checkpoint.pt that it was exported from"
+            )
         if not path.is_file():
             raise ValueError(f"{path}: no such checkpoint; run the stage before this one first")
         return cls.from_content(path, load_tensors(path, {"format", "config", "weights"}))

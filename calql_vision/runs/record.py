@@ -114,6 +114,12 @@ def read_runs(root: Path, task: str) -> TaskRuns:
     return TaskRuns(task, [reader.run(folder) for folder in folders], reader.warnings)
 
 
+def read_run(folder: RunFolder) -> tuple[Run, list[str]]:
+    """One run wherever it lies, and a warning for each of its files that cannot be read."""
+    reader = _Reader([])
+    return reader.run(folder), reader.warnings
+
+
 @dataclass(frozen=True)
 class _Reader:
     """Reads what can be read and keeps a sentence about the rest."""

@@ -8,7 +8,6 @@ from calql_vision.agents import AgentConfig
 from calql_vision.configs import option
 from calql_vision.configs.ranges import check_ranges
 from calql_vision.datasets.progress import progress
-from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.demonstrations import as_shown
 from calql_vision.engine.device import choose_device, set_threads
 from calql_vision.engine.environments import spec_env
@@ -17,12 +16,15 @@ from calql_vision.engine.policy import AgentPolicy
 from calql_vision.engine.preflight import Mismatch, check_mode, check_picture, compare_specs, judge
 from calql_vision.engine.rollout import rollout
 from calql_vision.engine.seeds import episode_seed
+from calql_vision.engine.trained_policy import Trained, open_trained
 from calql_vision.engine.video import write_video
 from calql_vision.runs.config import ScaleConfig, TaskConfig
 from calql_vision.runs.evaluation import EvaluatedCheckpoint, Evaluation
 from calql_vision.runs.launch import Launch
 from calql_vision.runs.layout import VIDEO, RunFolder
 from calql_vision.types import Episode, PixelEnv
+
+_EXPORTED = Path("reports")  # a policy from elsewhere belongs to no run
 
 
 @dataclass
@@ -35,7 +37,7 @@ class EvaluateConfig:
     seed: int = option(0, "of the run that is evaluated", within="[0, 999]")
     stage: str = option("finetune", "whose checkpoint: that of pretrain or of finetune")
     checkpoint: str | None = option(
-        None, "null: runs/<task>/<algo>/seed<seed>/<stage>/checkpoint.pt"
+        None, "or an exported folder; null: runs/<task>/<algo>/seed<seed>/<stage>/checkpoint.pt"
     )
     episodes: int | None = option(
         None, "how many; null: scale.evaluation_episodes", within="[1, 5e5]"
@@ -48,7 +50,9 @@ class EvaluateConfig:
         1, "torch's on the CPU: single images do not gain from more", within="[1, 1024]"
     )
     output: str | None = option(
-        None, "folder; null: runs/<task>/<algo>/seed<seed>/evaluate[_pretrain]"
+        None,
+        "folder; null: runs/<task>/<algo>/seed<seed>/evaluate[_pretrain]; of an exported "
+        "policy reports/<its name>",
     )
     preflight: str = option(
         "refuse", "what to do if the checkpoint cannot fit the environment: refuse or warn"
@@ -65,13 +69,14 @@ def run(config: EvaluateConfig) -> Evaluation:
     set_threads(config.threads)
     place = RunFolder.of(config.task, config.algo.label, config.seed)
     source = Path(config.checkpoint) if config.checkpoint else place.checkpoint(config.stage)
-    checkpoint = Checkpoint.load(source)
+    checkpoint = open_trained(source)
     agent = checkpoint.build(choose_device(config.device))
     env = spec_env(checkpoint.spec, config.task)
     try:
         check_fit(checkpoint, env, config.preflight)
         result, shown = _evaluate(config, env, AgentPolicy(agent, deterministic=True))
-        folder = Path(config.output) if config.output else place.evaluation(checkpoint.stage)
+        own = _EXPORTED / source.name if source.is_dir() else place.evaluation(checkpoint.stage)
+        folder = Path(config.output or own)
         found = EvaluatedCheckpoint(checkpoint.stage, str(source), result, Launch.now("evaluate"))
         _write(folder, found, shown, env)
     finally:
@@ -80,7 +85,7 @@ def run(config: EvaluateConfig) -> Evaluation:
     return result
 
 
-def check_fit(checkpoint: Checkpoint, env: PixelEnv, mode: str) -> None:
+def check_fit(checkpoint: Trained, env: PixelEnv, mode: str) -> None:
     """The environment as it is now against the one that the agent was trained in, and against the
     demonstrations if they still are where they were. `env` needs a reset afterwards."""
     spec = env.pixel_spec
@@ -91,7 +96,7 @@ def check_fit(checkpoint: Checkpoint, env: PixelEnv, mode: str) -> None:
     judge(mismatches + _pictures(checkpoint, env), mode)
 
 
-def _pictures(checkpoint: Checkpoint, env: PixelEnv) -> list[Mismatch]:
+def _pictures(checkpoint: Trained, env: PixelEnv) -> list[Mismatch]:
     """None where the demonstrations are gone."""
     config = checkpoint.config
     if not config.data_path.is_file():
