@@ -21,6 +21,7 @@ FOLDER = Path(__file__).parent.parent / "examples"
 #: What each is called with; "data" and "checkpoint" stand for files.
 ARGUMENTS = {
     "act": ("checkpoint", "1"),
+    "own_environment": (),
     "read_demonstrations": ("data",),
     "step_environment": ("tabletop/reach",),
     "train_offline": ("data", "2"),

@@ -56,7 +56,8 @@ class Registered:
         model = getattr(self.env, "model", None)
         self.simulated = isinstance(model, mujoco.MjModel)
         self.model_xml = last_model(model) if self.simulated else ""
-        self.time_limit = gymnasium.spec(task).max_episode_steps
+        # "module:id", which imports the module, is registered under the id alone
+        self.time_limit = gymnasium.spec(task.rpartition(":")[2]).max_episode_steps
         self.restart(0)
 
     @property
