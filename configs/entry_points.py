@@ -1,6 +1,6 @@
 """Tables that other people's packages add rows to, by entry points.
 
-A package declares its rows in its own pyproject.toml; docs/extending.md has a recipe for each table:
+A package declares its rows in its own pyproject.toml; docs/extending.md has a recipe for each:
 
     [project.entry-points."calql_vision.algorithms"]
     my_method = "my_package.my_method:ALGORITHM"

@@ -1,6 +1,5 @@
-"""Pages quote the program as it is: `source: calql_vision.agents.cal_ql.calibrate` in a code block.
-
-A name that is gone stops the build, so that a page cannot show lines that no longer exist.
+"""Pages quote the program as it is: `source: calql_vision.agents.cal_ql.calibrate` in a code block, or
+a whole file, `file: "examples/act.py"`. A name that is gone stops the build, so that a page cannot show lines that no longer exist.
 """
 
 import inspect
@@ -18,7 +17,7 @@ from mkdocs.plugins import event_priority
 
 _ROOT = Path(__file__).parent.parent.parent
 _QUOTE = re.compile(r"^source: (calql_vision[\w.]*)$", re.MULTILINE)
-_FILE = re.compile(r"^file: (\S+)$", re.MULTILINE)
+_FILE = re.compile(r'^file: "(\S+)"$', re.MULTILINE)
 
 
 @event_priority(100)  # before mkdocstrings reads its paths
