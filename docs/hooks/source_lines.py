@@ -1,5 +1,8 @@
-"""Pages quote the program as it is: `source: calql_vision.agents.cal_ql.calibrate` in a code block, or
-a whole file, `file: "examples/act.py"`. A name that is gone stops the build, so that a page cannot show lines that no longer exist.
+"""Pages quote the program as it is.
+
+In a code block `source: calql_vision.agents.cal_ql.calibrate` is a function's or a class's lines,
+`file: "examples/act.py"` a whole file. A name that is gone stops the build, so that no page shows
+lines that are no longer there.
 """
 
 import inspect
