@@ -67,6 +67,7 @@ help:
 	@echo "make convert SOURCE=path         other data: a file or a folder, see docs/own-data.md"
 	@echo "make doctor     is this machine ready?"
 	@echo "make docs       build the site of docs/ into site/"
+	@echo "make bench      how fast everything is, beside other projects: docs/performance.md"
 	@echo "make clean      remove data/, runs/, reports/ and site/"
 
 # Installation ----------------------------------------------------------------------------------
@@ -202,6 +203,25 @@ lint: $(READY)
 # The site of docs/, in site/; anything that is amiss stops it.
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
+
+# Speed -----------------------------------------------------------------------------------------
+
+# Some 15 minutes on two cores, with nothing else running; goes on where it was interrupted.
+.PHONY: bench bench-peers
+bench: bench-peers
+	PYTHONPATH=benchmarks $(VENV)/bin/python -m speed
+
+# Other projects' code, each in an environment of its own; what does not install is not measured,
+# and the page says so. six: robomimic imports it and does not ask for it.
+bench-peers: .bench/d3rlpy/.ready .bench/robomimic/.ready
+.bench/d3rlpy/.ready: PACKAGES := d3rlpy==2.8.1
+.bench/robomimic/.ready: PACKAGES := robomimic==0.3.0 six
+.bench/%/.ready: | $(READY)
+	$(UV) venv --quiet --clear --python $(VENV)/bin/python .bench/$*
+	-PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(UV) pip install --quiet --python .bench/$*/bin/python \
+	    torch==$$($(VENV)/bin/python -c 'from importlib.metadata import version as v; print(v("torch"))') \
+	    $(PACKAGES)
+	touch $@
 
 clean:
 	rm -rf data runs reports site

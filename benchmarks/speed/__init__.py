@@ -1,0 +1,1 @@
+"""How fast everything is, against named baselines in the same run: docs/performance.md."""
