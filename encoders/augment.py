@@ -9,22 +9,40 @@ def random_shift(images: Tensor, pad: int, generator: torch.Generator) -> Tensor
 
     `images` [B, V, H, W, C] of any type; every sample and view gets a shift of its own. Same
     result as padding by replication and cropping at random (DrQ, arXiv 2004.13649), without
-    interpolation, so that uint8 stays uint8. In memory the result is ordered B, H, W, V, C: all
-    channels of a pixel together, which is what the convolutions read, so that this gather is
-    the only copy.
+    interpolation, so that uint8 stays uint8. In memory the result is ordered V, B, H, W, C: each
+    view is one piece.
     """
     if pad == 0:
         return images
     batch, views, height, width, channels = images.shape
-    device, size = images.device, (batch, 1, views)
-    shifts = torch.randint(-pad, pad + 1, (2, *size), generator=generator, device=device)
+    device = images.device
+    shifts = torch.randint(-pad, pad + 1, (2, batch, 1, views), generator=generator, device=device)
     rows = (torch.arange(height, device=device)[:, None] + shifts[0]).clamp_(0, height - 1)
-    columns = (torch.arange(width, device=device)[:, None] + shifts[1]).clamp_(0, width - 1)
-    view = torch.arange(batch * views, device=device).view(size)
-    rows = (rows + view * height) * width  # [B, H, V]: where the row starts
-    places = rows[:, :, None] + columns[:, None]  # [B, H, W, V]
-    pixels = images.reshape(-1, channels).index_select(0, places.reshape(-1))
-    return pixels.view(batch, height, width, views, channels).permute(0, 3, 1, 2, 4)
+    image = torch.arange(batch * views, device=device).view(batch, 1, views)
+    wide = width + 2 * pad
+    starts = ((rows + image * height) * wide + shifts[1] + pad) * channels  # [B, H, V]
+    shifted = _windows(_widened(images, pad), starts.permute(2, 0, 1), width * channels)
+    return shifted.unflatten(-1, (width, channels)).transpose(0, 1)
+
+
+def _widened(images: Tensor, pad: int) -> Tensor:
+    """The first and the last column repeated: [..., W, C] -> [..., pad + W + pad, C]."""
+    width = images.shape[-2]
+    wide = images.new_empty(*images.shape[:-2], width + 2 * pad, images.shape[-1])
+    wide[..., :pad, :] = images[..., :1, :]
+    wide[..., pad : pad + width, :] = images
+    wide[..., pad + width :, :] = images[..., -1:, :]
+    return wide
+
+
+def _windows(values: Tensor, starts: Tensor, length: int) -> Tensor:
+    """`length` values from each start on, counted in the order of memory: [*starts, length].
+
+    One copy of whole rows, several times faster than one of single pixels.
+    """
+    flat = values.flatten()
+    every = flat.as_strided((len(flat) - length + 1, length), (1, 1))  # overlap, and cost nothing
+    return every.index_select(0, starts.flatten()).view(*starts.shape, length)
 
 
 def color_jitter(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:

@@ -48,7 +48,7 @@ class PixelEncoder(nn.Module):
 
     def _flat_width(self) -> int:
         shape = self.shape
-        blank = torch.zeros(1, shape.height, shape.width, shape.views, shape.channels)
+        blank = torch.zeros(1, shape.views, shape.height, shape.width, shape.channels)
         with torch.no_grad():
             return self._convolve(blank).shape[1]
 
@@ -59,17 +59,17 @@ class PixelEncoder(nn.Module):
 
     def forward(self, observation: Observation) -> Tensor:
         """Images uint8 or float in [0, 1] [B, V, H, W, C] and proprio [B, P] -> [B, D]."""
-        images = _centre(observation.images.permute(0, 2, 3, 1, 4).contiguous())
         proprio = (observation.proprio - self.proprio_mean) / self.proprio_std
-        flat = self._convolve(images)
+        flat = self._convolve(observation.images)
         return torch.tanh(self.norm(self.project_images(flat) + self.project_proprio(proprio)))
 
     def _convolve(self, images: Tensor) -> Tensor:
-        """Float [B, H, W, V, C] -> [B, F]; channels last in memory, which is faster on a CPU."""
-        groups = images.unbind(3) if self.separate_views else [images.flatten(3)]
+        """[B, V, H, W, C] -> float [B, F]; channels last in memory, which is faster on a CPU."""
+        views = images.unbind(1)
+        groups = views if self.separate_views else [torch.cat(views, dim=-1)]
         return torch.cat(
             [
-                backbone(group.permute(0, 3, 1, 2)).flatten(1)
+                backbone(_centre(group.contiguous()).permute(0, 3, 1, 2)).flatten(1)
                 for backbone, group in zip(self.backbones, groups, strict=True)
             ],
             dim=1,
