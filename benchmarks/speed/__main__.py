@@ -9,6 +9,7 @@ what the processes are called with.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,8 @@ from speed.rows import ROWS
 
 FOLDER = Path("docs/performance")
 PAGE = Path("docs/performance.md")
+#: As the command line starts a stage; the other projects are started with it too.
+ENVIRONMENT = {**os.environ, "GOMP_SPINCOUNT": "20000"}
 CODE = ("calql_vision", "encoders", "datasets", "configs", "benchmarks/speed", "benchmarks/peers")
 
 
@@ -59,7 +62,7 @@ def measure(names: list[str], folder: Path, brief: bool) -> None:
             continue
         print(f"{name}: is measured", flush=True)
         words = [name, "--row", str(path), *(["--brief"] if brief else [])]
-        subprocess.run([sys.executable, "-m", "speed", *words], check=True)
+        subprocess.run([sys.executable, "-m", "speed", *words], env=ENVIRONMENT, check=True)
 
 
 if __name__ == "__main__":

@@ -1,29 +1,25 @@
-"""docs/performance.md: every measurement as a table of ratios."""
+"""The measured part of docs/performance.md: a table of ratios for every measurement."""
 
 import subprocess
 from pathlib import Path
 from statistics import median
 
+import torch
+
 from calql_vision.runs.launch import machine, versions
 from speed.figure import FIGURE, GROWTH
 from speed.measurement import Measurement, load
 
-HEAD = """# Performance
+BEGIN = "<!-- make bench: what stands between these lines is written by it -->"
+END = "<!-- end of make bench -->"
 
-`make bench` measures all of this in one go ({minutes}) and writes this page. Everything in a table
-was measured in turn in the same process run: a, b, c, a, b, c. A ratio is that of one turn; its
-least, median and greatest are given. Ratios stand; what is per second depends on the machine and on
-what else it does.
+HEAD = """Everything in a table was measured in turn: a, b, c, a, b, c. A ratio is that of one turn;
+its least and greatest are in brackets. Ratios stand; what is per second depends on the machine.
 
-{machine}, {threads}. {versions}. Commit {commit}.
-
-`calql-vision profile` prints the parts of an update for a configuration of your own.
+{processor}, {cores} cores, no GPU; torch with {threads}. {versions}. Commit {commit}.
 """
 
-GPU = """## On a GPU
-
-Not measured: no GPU was at hand. See [gpu.md](gpu.md) for what to run on one.
-"""
+GPU = "Nothing was measured on a GPU: none was at hand. [A GPU](gpu.md) says what to run on one."
 
 
 def write(page: Path, folder: Path, names: list[str], code: str) -> None:
@@ -34,9 +30,11 @@ def write(page: Path, folder: Path, names: list[str], code: str) -> None:
             parts.append(f"*{name}: measured with other code than that of the commit above.*\n")
         parts += [section(each) for each in measurements if not each.name.startswith(GROWTH)]
         if any(each.name.startswith(GROWTH) for each in measurements):
-            parts.append(f"## How an update grows\n\n![Growth]({folder.name}/{FIGURE})\n")
+            parts.append(f"### How an update grows\n\n![Growth]({folder.name}/{FIGURE})\n")
     parts += [f"*{name}: not measured yet.*\n" for name in names if name not in found]
-    page.write_text("\n".join([*parts, GPU]))
+    before, rest = page.read_text().split(BEGIN)
+    after = rest.split(END)[1]
+    page.write_text("\n\n".join([before + BEGIN, "\n".join([*parts, GPU]), END + after]))
 
 
 def exists(folder: Path, name: str) -> bool:
@@ -44,13 +42,11 @@ def exists(folder: Path, name: str) -> bool:
 
 
 def head() -> str:
-    import torch
-
     found, threads = machine(), torch.get_num_threads()
     git = ["git", "rev-parse", "--short", "HEAD"]
     return HEAD.format(
-        minutes="some 15 minutes on two cores",
-        machine=f"{found['processor']}, {found['cores']} cores, no GPU",
+        processor=found["processor"],
+        cores=found["cores"],
         threads=f"{threads} thread{'s' if threads > 1 else ''}",
         versions=", ".join(f"{name} {number}" for name, number in versions().items()),
         commit=subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip(),
@@ -59,7 +55,7 @@ def head() -> str:
 
 def section(found: Measurement) -> str:
     lines = [
-        f"## {found.name}\n",
+        f"### {found.name}\n",
         f"| | {found.unit} | ratio to the baseline: median (least to greatest) |",
         "|---|---|---|",
         *(row(found, name) for name in found.values),
