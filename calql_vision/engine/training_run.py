@@ -17,6 +17,7 @@ from calql_vision.engine.convergence import diverged_critic, unconverged_critic
 from calql_vision.engine.evaluation import evaluate
 from calql_vision.engine.experience import Experience
 from calql_vision.engine.metrics_log import MetricsLog
+from calql_vision.engine.pace import Pace
 from calql_vision.engine.policy import AgentPolicy
 from calql_vision.engine.seeds import sampling_generator
 from calql_vision.runs.config import RunConfig
@@ -34,7 +35,7 @@ UNITS = {"pretrain": "update", "finetune": "step"}
 
 
 class TrainingRun:
-    """Counts, logs and evaluates, and keeps the state at the last row of metrics.
+    """Counts, logs and evaluates, and keeps a copy of the state at a late row of metrics.
 
     Nothing of an older run in the folder is touched before the first row: only then is it known
     that the new one works.
@@ -65,8 +66,8 @@ class TrainingRun:
         state = interrupted_run(folder, config.overwrite)
         if state:
             self._go_on(state)
-        self._started = self._saved = perf_counter()
-        self._started -= self.progress.seconds
+        self._started = perf_counter() - self.progress.seconds
+        self._copying, self._saving = Pace(config.checkpoint_every), Pace(config.checkpoint_every)
         self._state = self._present_state()
 
     @property
@@ -103,9 +104,12 @@ class TrainingRun:
         self._begin()
         self._write()
         self._keep_best(row)
-        self._state = self._present_state()
-        if perf_counter() - self._saved >= self.config.checkpoint_every:
-            self._save_state()
+        if self._copying.due():
+            with self._copying.work():
+                self._state = self._present_state()
+        if self._saving.due():
+            with self._saving.work():
+                self._save_state()
 
     def _begin(self) -> None:
         """With the first row the folder becomes this run's."""
@@ -188,10 +192,9 @@ class TrainingRun:
 
     def _save_state(self) -> None:
         self._state.save(self.folder / STATE)
-        self._saved = perf_counter()
 
     def interrupted(self) -> list[str]:
-        """Save the state of the last row, where there is one; returns what to tell."""
+        """Save the latest copy of the state, where there is one; returns what to tell."""
         if self.log is None or self._finished:
             return []
         self._save_state()

@@ -118,9 +118,10 @@ class RunConfig:
     )
     output: str | None = option(None, "folder; null: runs/<task>/<algo>/seed<seed>/<stage>")
     overwrite: bool = option(False, "start anew: replace a finished or interrupted run")
-    checkpoint_every: float = option(
-        60.0,
-        "seconds between states from which a killed run goes on, each at a row of metrics",
+    checkpoint_every: float | None = option(
+        None,
+        "seconds between states from which a killed run goes on, each at a row of metrics; "
+        "null: as often as half a percent of the time pays for",
         within="[0, 1e6]",
     )
     wandb: str | None = option(None, "project in Weights & Biases; null: not used")
