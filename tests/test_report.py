@@ -78,12 +78,12 @@ def write_finetune(root, successes: list[int], *words: str):
     return write_stage(root, "finetune", list(words), rows)
 
 
-def write_evaluate(run, successes: list[bool], stage: str = "finetune"):
-    folder, found = RunFolder(run).evaluation(stage), np.array(successes)
+def write_evaluate(run, successes: list[bool], stage: str = "finetune", selected: bool = False):
+    folder, found = RunFolder(run).evaluation(stage, selected), np.array(successes)
     with typed("evaluate", [f"stage={stage}", f"episodes={len(found)}"]):
         launch = Launch.now("evaluate")
     evaluation = Evaluation(found, found.astype(float), 10 + 0 * found)
-    EvaluatedCheckpoint(stage, "checkpoint.pt", evaluation, launch).save(folder)
+    EvaluatedCheckpoint(stage, "checkpoint.pt", evaluation, launch, selected).save(folder)
     (folder / "episodes.mp4").write_bytes(b"a film")
 
 

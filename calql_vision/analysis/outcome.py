@@ -62,6 +62,12 @@ def final_success(run: Run) -> SuccessCount | None:
     return SuccessCount.of(found.evaluation) if found else None
 
 
+def selected_success(run: Run) -> SuccessCount | None:
+    """Of the best checkpoint of fine-tuning, as the stage `evaluate` counted it."""
+    found = run.selected.get("finetune")
+    return SuccessCount.of(found.evaluation) if found else None
+
+
 def regret(run: Run) -> float | None:
     """Cumulative regret: mean over online episodes of 1 - success."""
     values = regret_curve(run).values

@@ -19,6 +19,7 @@ class SummaryRow:
     seeds: int
     offline: SuccessCount | None  # pooled over seeds, like `final`
     final: SuccessCount | None
+    selected: SuccessCount | None  # likewise, of each run's best checkpoint
     regret: list[float]
     env_steps: list[int]
     updates: list[int]
@@ -54,6 +55,7 @@ def _row(label: str, seed: int | None, runs: Sequence[Run]) -> SummaryRow:
         seeds=len(runs),
         offline=SuccessCount.pooled(map(outcome.offline_success, runs)),
         final=SuccessCount.pooled(map(outcome.final_success, runs)),
+        selected=SuccessCount.pooled(map(outcome.selected_success, runs)),
         regret=known(outcome.regret),
         env_steps=known(outcome.env_steps),
         updates=known(outcome.updates),

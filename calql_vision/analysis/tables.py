@@ -36,7 +36,7 @@ def csv_table(rows: Iterable[dict]) -> bytes:
 
 def _summary(row: SummaryRow) -> dict:
     line: dict[str, Any] = {"method": row.label, "seed": "all" if row.seed is None else row.seed}
-    for name in ("offline", "final"):
+    for name in ("offline", "final", "selected"):
         count = getattr(row, name)
         low, high = count.interval if count else (None, None)
         line |= {

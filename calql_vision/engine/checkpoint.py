@@ -18,7 +18,13 @@ class Checkpoint(CheckpointFile):
 
     @classmethod
     def of(
-        cls, agent: Agent, env: EnvSpec, config: RunConfig, stage: str, env_steps: int
+        cls,
+        agent: Agent,
+        env: EnvSpec,
+        config: RunConfig,
+        stage: str,
+        env_steps: int,
+        selected: bool = False,
     ) -> "Checkpoint":
         """A snapshot of `agent`, trained by `stage` with `config`."""
         return cls(
@@ -34,6 +40,7 @@ class Checkpoint(CheckpointFile):
             generator=agent.generator.get_state(),
             updates=agent.updates,
             env_steps=env_steps,
+            selected=selected,
         )
 
     def build(self, device: torch.device, seed: int = 0) -> Agent:

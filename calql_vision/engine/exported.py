@@ -28,6 +28,7 @@ class ExportedAgent(ExportedPolicy):
             },
             updates=trained.updates,
             env_steps=trained.env_steps,
+            selected=trained.selected,
         )
 
     def build(self, device: torch.device, seed: int = 0) -> Agent:

@@ -149,7 +149,7 @@ class TrainingRun:
         """Of equally good checkpoints the last, which has learnt longest."""
         rate, best = row.get(Column.SUCCESS_RATE), self.progress.best
         if rate is not None and (best is None or rate >= best):
-            self._checkpoint().save(self.folder / BEST)
+            self._checkpoint(selected=True).save(self.folder / BEST)
             self.progress.best = rate
 
     def judge_convergence(self) -> None:
@@ -186,9 +186,9 @@ class TrainingRun:
             circumstances=self._circumstances,
         )
 
-    def _checkpoint(self) -> Checkpoint:
-        steps = self.step if self.stage == "finetune" else 0
-        return Checkpoint.of(self.agent, self.env.pixel_spec, self.config, self.stage, steps)
+    def _checkpoint(self, selected: bool = False) -> Checkpoint:
+        steps, spec = self.step if self.stage == "finetune" else 0, self.env.pixel_spec
+        return Checkpoint.of(self.agent, spec, self.config, self.stage, steps, selected)
 
     def _save_state(self) -> None:
         self._state.save(self.folder / STATE)

@@ -48,6 +48,12 @@ RESULTS = (
         lambda row: success(row.final),
     ),
     PageColumn(
+        "success of the selected checkpoint",
+        "Of each run the checkpoint of fine-tuning that did best in the periodic evaluations, whose "
+        "episodes are for validation: selected on those, evaluated on the start states of the last.",
+        lambda row: success(row.selected),
+    ),
+    PageColumn(
         "cumulative regret",
         "Mean of 1 − success over all online episodes, exploration included; lower is better. In "
         "brackets, here and to the right: lowest to highest seed.",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # torch is loaded where a file is opened, not by who only kno
 
     from calql_vision.types import EnvSpec
 
-FORMAT = 3  # 1: no averaged encoder, `separate_actor` among the options of the encoder
+FORMAT = 4  # 1: no averaged encoder, `separate_actor` among the options of the encoder; 3: no best
 #: Format 2 stored with every encoder the options of all; now each has its own.
 _OWNERS_2 = {"channels": ("cnn", "impala"), "weights": ("resnet18",)}
 
@@ -40,6 +40,7 @@ class CheckpointFile:
     generator: torch.Tensor  # state of the agent's own random numbers
     updates: int  # gradient steps so far, offline and online
     env_steps: int  # online environment steps so far
+    selected: bool = False  # as the best of several by periodic evaluations, not as the last
     versions: dict[str, str] = field(
         default_factory=lambda: {n: version(n) for n in ("torch", "mujoco", "calql-vision")}
     )
@@ -71,7 +72,7 @@ class CheckpointFile:
         """Inverse of `content`, which was found in `path`. Raises ValueError."""
         content = dict(content)
         found = content.pop("format", None)
-        check_format(path, found, known=(2, FORMAT))
+        check_format(path, found, known=(2, 3, FORMAT))
         if found == 2:
             content["encoder"] = _own_options(content["encoder"])
         plain = content.pop("config")

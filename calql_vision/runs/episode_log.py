@@ -4,17 +4,22 @@ A record is its length and its CRC-32 (two uint64), then six arrays as numpy wri
 actions, rewards, success, returns-to-go and, last, the images, so that they end where it ends.
 """
 
+from __future__ import annotations
+
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from calql_vision.datasets.frames import FramesOnDisk
-from calql_vision.types import Episode
+
+if TYPE_CHECKING:  # it brings torch, which reading runs does without
+    from calql_vision.types import Episode
 
 _HEADER = struct.Struct("<QQ")
 
@@ -64,6 +69,8 @@ class EpisodeLog:
             yield self._next()
 
     def _next(self) -> tuple[LoggedEpisode, FramesOnDisk]:
+        from calql_vision.types import Episode
+
         header = self._file.read(_HEADER.size)
         length, checksum = _HEADER.unpack(header) if len(header) == _HEADER.size else (0, 0)
         content = self._file.read(length)

@@ -11,7 +11,7 @@ from calql_vision.runs.launch import Launch
 from calql_vision.runs.layout import EVALUATION, TRAINING_STAGES
 from calql_vision.runs.versioned_json import load_json, save_json
 
-FORMAT = 2  # 1 did not say whose checkpoint it was, nor how evaluate was launched
+FORMAT = 3  # 1: neither whose checkpoint it was nor how evaluate was launched; 2: not which
 
 
 @dataclass(frozen=True)
@@ -72,22 +72,25 @@ class EvaluatedCheckpoint:
     checkpoint: str  # path
     evaluation: Evaluation
     launch: Launch | None  # None: of format 1
+    selected: bool = False  # the best by periodic evaluations, not the last
 
     def save(self, folder: Path) -> None:
         """metrics.json, whole or not at all."""
-        content = {"stage": self.stage, "checkpoint": self.checkpoint, **self.evaluation.to_dict()}
+        which = {"stage": self.stage, "checkpoint": self.checkpoint, "selected": self.selected}
+        content = which | self.evaluation.to_dict()
         content |= {"launch": self.launch.to_dict()} if self.launch else {}
         save_json(folder / EVALUATION, FORMAT, content)
 
     @classmethod
     def load(cls, path: Path) -> "EvaluatedCheckpoint":
         """Raises OtherFormatError; KeyError, TypeError or ValueError for a damaged file."""
-        content = load_json(path, known=(1, FORMAT))
+        content = load_json(path, known=(1, 2, FORMAT))
         stage = content.get("stage") or _stage_by_folder(path, Path(content["checkpoint"]))
         if stage not in TRAINING_STAGES:
             raise ValueError(f"its stage is {stage!r}, none of {', '.join(TRAINING_STAGES)}")
         launch = Launch.from_dict(content["launch"]) if "launch" in content else None
-        return cls(stage, content["checkpoint"], Evaluation.from_dict(content), launch)
+        evaluation, selected = Evaluation.from_dict(content), content.get("selected", False)
+        return cls(stage, content["checkpoint"], evaluation, launch, selected)
 
 
 def _stage_by_folder(path: Path, checkpoint: Path) -> str:

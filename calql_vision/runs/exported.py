@@ -32,6 +32,7 @@ class ExportedPolicy:
     weights: dict[str, torch.Tensor]  # encoder.* and actor.*, those that act
     updates: int
     env_steps: int
+    selected: bool = False  # see CheckpointFile
     versions: dict[str, str] = field(
         default_factory=lambda: {n: version(n) for n in ("torch", "mujoco", "calql-vision")}
     )

@@ -37,12 +37,16 @@ class RunFolder:
         """The folder of one of TRAINING_STAGES."""
         return self.path / stage
 
-    def checkpoint(self, stage: str) -> Path:
-        return self.training(stage) / CHECKPOINT
+    def checkpoint(self, stage: str, which: str = "last") -> Path:
+        """Of one of TRAINING_STAGES, the last one or the best. Raises ValueError."""
+        if which not in ("last", "best"):
+            raise ValueError(f"which={which}: choose last or best")
+        return self.training(stage) / (CHECKPOINT if which == "last" else BEST)
 
-    def evaluation(self, stage: str) -> Path:
-        """The folder in which the checkpoint of one of TRAINING_STAGES is evaluated."""
-        return self.path / ("evaluate" if stage == "finetune" else f"evaluate_{stage}")
+    def evaluation(self, stage: str, selected: bool = False) -> Path:
+        """The folder in which the last, or the selected, checkpoint of a stage is evaluated."""
+        name = "evaluate" if stage == "finetune" else f"evaluate_{stage}"
+        return self.path / (f"{name}_best" if selected else name)
 
     @property
     def diagnosis(self) -> Path:

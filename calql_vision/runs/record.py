@@ -53,6 +53,7 @@ class Run:
     folder: RunFolder
     training: dict[str, TrainingRecord]  # by training stage, both of them
     evaluations: dict[str, EvaluatedCheckpoint] = field(default_factory=dict)  # by whose checkpoint
+    selected: dict[str, EvaluatedCheckpoint] = field(default_factory=dict)  # ... of its best one
     videos: dict[str, Path] = field(default_factory=dict)  # likewise
     diagnosis: Diagnosis | None = None
 
@@ -78,7 +79,7 @@ class Run:
         """What was typed, stage by stage; nothing of stages from before that was kept."""
         launches = [
             *(record.launch for record in self.training.values()),
-            *(each.launch for each in self.evaluations.values()),
+            *(each.launch for each in (*self.evaluations.values(), *self.selected.values())),
             self.diagnosis.launch if self.diagnosis else None,
         ]
         return [launch.command for launch in launches if launch and launch.command]
@@ -132,6 +133,7 @@ class _Reader:
             folder=folder,
             training={stage: self._training(folder.training(stage)) for stage in TRAINING_STAGES},
             evaluations=evaluations,
+            selected=self._selected(folder),
             videos=videos,
             diagnosis=self._file(folder.diagnosis / DIAGNOSIS, Diagnosis.load),
         )
@@ -169,3 +171,9 @@ class _Reader:
             if (place / VIDEO).is_file():
                 videos[found.stage] = place / VIDEO
         return evaluations, videos
+
+    def _selected(self, folder: RunFolder) -> dict[str, EvaluatedCheckpoint]:
+        """Evaluations of the best checkpoints, by the stage that trained them."""
+        places = [folder.evaluation(stage, selected=True) for stage in TRAINING_STAGES]
+        found = [self._file(place / EVALUATION, EvaluatedCheckpoint.load) for place in places]
+        return {each.stage: each for each in found if each is not None}

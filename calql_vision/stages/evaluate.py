@@ -36,8 +36,11 @@ class EvaluateConfig:
     scale: ScaleConfig = field(default_factory=ScaleConfig)
     seed: int = option(0, "of the run that is evaluated", within="[0, 999]")
     stage: str = option("finetune", "whose checkpoint: that of pretrain or of finetune")
+    which: str = option(
+        "last", "last, or best: of those at the stage's periodic evaluations the most successful"
+    )
     checkpoint: str | None = option(
-        None, "or an exported folder; null: runs/<task>/<algo>/seed<seed>/<stage>/checkpoint.pt"
+        None, "or an exported folder; null: that of runs/<task>/<algo>/seed<seed>/<stage>/"
     )
     episodes: int | None = option(
         None, "how many; null: scale.evaluation_episodes", within="[1, 5e5]"
@@ -51,7 +54,7 @@ class EvaluateConfig:
     )
     output: str | None = option(
         None,
-        "folder; null: runs/<task>/<algo>/seed<seed>/evaluate[_pretrain]; of an exported "
+        "folder; null: runs/<task>/<algo>/seed<seed>/evaluate[_pretrain][_best]; of an exported "
         "policy reports/<its name>",
     )
     preflight: str = option(
@@ -68,20 +71,24 @@ def run(config: EvaluateConfig) -> Evaluation:
     check_mode(config.preflight)
     set_threads(config.threads)
     place = RunFolder.of(config.task, config.algo.label, config.seed)
-    source = Path(config.checkpoint) if config.checkpoint else place.checkpoint(config.stage)
+    default = place.checkpoint(config.stage, config.which)
+    source = Path(config.checkpoint) if config.checkpoint else default
     checkpoint = open_trained(source)
     agent = checkpoint.build(choose_device(config.device))
     env = spec_env(checkpoint.spec, config.task)
     try:
         check_fit(checkpoint, env, config.preflight)
         result, shown = _evaluate(config, env, AgentPolicy(agent, deterministic=True))
-        own = _EXPORTED / source.name if source.is_dir() else place.evaluation(checkpoint.stage)
-        folder = Path(config.output or own)
-        found = EvaluatedCheckpoint(checkpoint.stage, str(source), result, Launch.now("evaluate"))
-        _write(folder, found, shown, env)
+        found = EvaluatedCheckpoint(
+            checkpoint.stage, str(source), result, Launch.now("evaluate"), checkpoint.selected
+        )
+        own = place.evaluation(checkpoint.stage, checkpoint.selected)
+        own = _EXPORTED / source.name if source.is_dir() else own
+        _write(Path(config.output or own), found, shown, env)
     finally:
         env.close()
-    print(f"evaluate: {env.pixel_spec.name}, {result}")
+    which = "selected in validation" if checkpoint.selected else "last"
+    print(f"evaluate: {env.pixel_spec.name}, {which} checkpoint of {checkpoint.stage}: {result}")
     return result
 
 
