@@ -76,4 +76,4 @@ def test_a_page_reports_both_and_calls_selection_by_its_name():
     headings = [column.heading for column in results_table(rows).columns]
     assert {"success after fine-tuning", "success of the selected checkpoint"} <= set(headings)
     notes = dict(results_table(rows).notes)
-    assert "selected on those" in notes["success of the selected checkpoint"]
+    assert "selected on those validation episodes" in notes["success of the selected checkpoint"]

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from calql_vision import __version__
-from calql_vision.cli.signals import notes, one_line
+from calql_vision.cli.signals import handled_by, leave, notes, one_line
 from calql_vision.datasets.names import printable
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ STAGES = {
 
 def main() -> None:
     """Entry point of the console script and of `python -m calql_vision`."""
-    with one_line():
+    with handled_by(leave):
         _main()
 
 
@@ -150,7 +150,8 @@ def _report_errors(stage: str, run: Callable[[Any], Any], config: DictConfig) ->
     from calql_vision.runs.launch import typed
 
     try:
-        with typed(stage, HydraConfig.get().overrides.task):  # of one job, in a multirun as well
+        words = HydraConfig.get().overrides.task  # of one job, in a multirun as well
+        with one_line(), typed(stage, words):
             run(OmegaConf.to_object(config))
     except (ValueError, RuntimeError, OSError) as error:
         if os.environ.get("HYDRA_FULL_ERROR"):

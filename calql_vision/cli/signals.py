@@ -1,35 +1,58 @@
 """Ctrl-C and SIGTERM: one line instead of a traceback, and the exit code that shells expect."""
 
+import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+Handler = Callable[[int, FrameType | None], NoReturn]
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, which unwinds the program as Ctrl-C does: training saves its state on the way."""
+
+class Interruption(KeyboardInterrupt):
+    """One of the two signals; its notes say what is kept."""
+
+    def __init__(self, number: int):
+        super().__init__()
+        self.number = number
+
+
+def leave(number: int, frame: FrameType | None) -> NoReturn:
+    """Where nothing is under way: an exception would end within somebody's import."""
+    os.write(2, b"interrupted\n")
+    os._exit(128 + number)
+
+
+def unwind(number: int, frame: FrameType | None) -> NoReturn:
+    """Where files are being written: everything open is closed on the way."""
+    raise Interruption(number)
+
+
+@contextmanager
+def handled_by(handler: Handler) -> Iterator[None]:
+    """Both signals, but for one that whoever started us has set to be ignored."""
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, older in before.items():
+            signal.signal(number, older)
 
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Exit with 130 or 143 where this block is interrupted, and say what is kept."""
-    before = signal.signal(signal.SIGTERM, _terminate)
+    """A block that unwinds, and then exits with 130 or 143."""
     try:
-        yield
-    except KeyboardInterrupt as stop:
+        with handled_by(unwind):
+            yield
+    except Interruption as stop:
         print("\n" + "; ".join(["interrupted", *notes(stop)]), file=sys.stderr)
-        number = signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT
-        sys.exit(128 + number)
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        sys.exit(128 + stop.number)
 
 
 def notes(error: BaseException) -> list[str]:
     """What was added to it on its way up."""
     return getattr(error, "__notes__", [])
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated

@@ -49,8 +49,8 @@ RESULTS = (
     ),
     PageColumn(
         "success of the selected checkpoint",
-        "Of each run the checkpoint of fine-tuning that did best in the periodic evaluations, whose "
-        "episodes are for validation: selected on those, evaluated on the start states of the last.",
+        "Of each run the checkpoint of fine-tuning that did best in the periodic evaluations: "
+        "selected on those validation episodes, evaluated on the start states of the last one.",
         lambda row: success(row.selected),
     ),
     PageColumn(

@@ -1,0 +1,55 @@
+"""Ctrl-C and SIGTERM end a stage in one line, with their exit code, and keep what was reached."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import sleep
+
+import pytest
+
+SIZES = ("scale=smoke", "task.image_size=16", "task.horizon=12", "encoder.features=8",
+         "algo.hidden=[16,16]", "algo.batch_size=8", "threads=1", "task.effort=1",
+         "scale.updates=4000", "scale.log_every=1", "checkpoint_every=0")  # fmt: skip
+
+
+def stopped(number: int, when: Callable[[str], bool], *words: str, folder: Path) -> tuple[int, str]:
+    """Start pretrain in `folder` and send it a signal as soon as `when` holds of what it says.
+
+    Returns exit code and all lines but those about imports.
+    """
+    command = [sys.executable, "-X", "importtime", "-m", "calql_vision", "pretrain", *words]
+    environment, log = os.environ | {"OMP_NUM_THREADS": "1"}, folder.with_suffix(".log")
+    with (
+        log.open("w") as file,
+        subprocess.Popen(command, cwd=folder, env=environment, stderr=file) as process,
+    ):
+        while not when(log.read_text()):
+            assert process.poll() is None, log.read_text()
+            sleep(0.02)
+        process.send_signal(number)
+    lines = log.read_text().splitlines()
+    return process.returncode, "\n".join(line for line in lines if "import time" not in line)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_before_anything_is_under_way(number, tmp_path):
+    code, said = stopped(number, lambda said: "numpy" in said, folder=tmp_path)
+    assert (code, said) == (128 + number, "interrupted")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_in_the_midst_of_training(number, tmp_path, demonstrations):
+    words = (*SIZES, f"data.path={demonstrations}", "output=here")
+    folder = tmp_path / "here"
+    begun = (folder / "metrics.csv").exists
+    code, said = stopped(number, lambda said: begun(), *words, folder=tmp_path)
+    assert code == 128 + number
+    assert "interrupted; pretrain goes on at update " in said.splitlines()[-1]
+    assert "Traceback" not in said
+    assert {path.name for path in folder.iterdir()} == {
+        "config.yaml", "launch.json", "metrics.csv", "state.pt", "tensorboard",
+    }  # fmt: skip
