@@ -7,6 +7,7 @@ from typing import Any, Self
 import h5py
 import numpy as np
 
+from calql_vision.datasets.disk_space import take_space
 from calql_vision.datasets.env_args import dump_env_args, write_command
 from calql_vision.datasets.hdf5_layout import IMAGE_SUFFIX, DatasetError
 from calql_vision.datasets.whole_file import whole_file
@@ -17,6 +18,8 @@ DONE_MODES = {0: "in success", 1: "last step", 2: "both"}
 #: Share of the demos that `mask/valid` lists, drawn once and for all by their number.
 VALID_SHARE = 0.1
 _SPLIT_SEED = 0
+_MARGIN = 2**18  # bytes of a file's own headers
+_NAME_BYTES = 32  # of a demo in the lists of filter keys
 
 
 class EpisodeWriter:
@@ -51,6 +54,7 @@ class EpisodeWriter:
         with ExitStack() as stack:
             partial = stack.enter_context(whole_file(self._path))
             file = stack.enter_context(h5py.File(partial, "w"))
+            make_room(file, 0)
             self._data = file.create_group("data")
             self._data.attrs["env_args"] = dump_env_args(self._spec, self._versions)
             write_command(self._data, self._command)
@@ -64,6 +68,7 @@ class EpisodeWriter:
     def append(self, episode: Episode) -> None:
         """Store one episode as the next demo."""
         self._check(episode)
+        make_room(self._data.file, _bytes(episode) * (1 + self._next_obs))
         demo = self._data.create_group(f"demo_{len(self._lengths)}")
         demo["actions"] = episode.actions
         demo["rewards"] = episode.rewards
@@ -95,8 +100,22 @@ class EpisodeWriter:
             return
         if not self._lengths:
             raise DatasetError(f"{self._path}: no episode was appended, so no file is written")
+        make_room(self._data.file, _NAME_BYTES * len(self._lengths))
         self._data.attrs["total"] = sum(self._lengths)
         write_split(self._data.file, len(self._lengths))
+
+
+def make_room(file: h5py.File, size: int) -> None:
+    """Have room for `size` bytes more of arrays, and for what HDF5 stores beside them.
+
+    Raises OSError where there is none. HDF5 itself would crash on the way out.
+    """
+    take_space(Path(file.filename), file.id.get_filesize(), size + size // 8 + _MARGIN)
+
+
+def _bytes(episode: Episode) -> int:
+    model = len(episode.model or "")
+    return model + sum(a.nbytes for a in vars(episode).values() if isinstance(a, np.ndarray))
 
 
 def write_split(file: h5py.File, demos: int) -> None:

@@ -123,5 +123,5 @@ def test_the_stage_prints_every_part_and_leaves_nothing(algo, tmp_path, monkeypa
 
 @pytest.mark.parametrize("key", ["updates", "repeats"])
 def test_no_measurement_at_all_is_refused(key):
-    with pytest.raises(ValueError, match=f"{key}=0: at least one"):
+    with pytest.raises(ValueError, match=f"{key}=0 is outside"):
         profile.run(config(f"{key}=0"))

@@ -23,7 +23,7 @@ def pretraining_updates(
     asked = round(scale.updates * task.effort)
     lengths = demonstrations.success_lengths
     travel = algo.value_travel(lengths.mean()) if len(lengths) else 0.0
-    return max(asked, ceil(scale.value_travels * travel))
+    return max(1, asked, ceil(scale.value_travels * travel))
 
 
 def unconverged_critic(

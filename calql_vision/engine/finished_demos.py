@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from calql_vision.datasets.whole_file import whole_file
+from calql_vision.datasets.whole_file import OutputError, whole_file
 
 
 class FinishedDemos:
@@ -21,6 +21,8 @@ class FinishedDemos:
         label, text = self.folder / "identity.json", json.dumps(identity, indent=4, sort_keys=True)
         if label.is_file() and label.read_text() == text:
             return
+        if not label.is_file() and any(self.folder.glob("[!.]*")):
+            raise OutputError(f"{self.folder} is not of an interrupted conversion; move it away")
         if self.folder.exists():
             print(f"{self.folder}: the source or the options have changed; starting afresh")
             self.remove()

@@ -12,7 +12,7 @@ import numpy as np
 
 from calql_vision.datasets.env_args import dump_env_args, write_command
 from calql_vision.datasets.hdf5_layout import DatasetError
-from calql_vision.datasets.hdf5_write import write_dones, write_observations
+from calql_vision.datasets.hdf5_write import make_room, write_dones, write_observations
 from calql_vision.datasets.progress import progress
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.engine.finished_demos import FinishedDemos
@@ -68,6 +68,7 @@ def assemble(recordings: Recordings, finished: FinishedDemos, spec: EnvSpec, pat
         recordings.copy_rest(file)
         for name in recordings.names():
             with h5py.File(finished[name]) as part:
+                make_room(file, finished[name].stat().st_size)
                 part.copy(name, data)
             total += len(data[name]["actions"])
             successes += bool((data[name]["rewards"][:] > 0).any())
@@ -106,6 +107,7 @@ class Replayer:
                 f"{self._recordings.path}: {name}: states do not fit the environment: {error}"
             ) from error
         with whole_file(self._finished[name]) as path, h5py.File(path, "w") as file:
+            self._make_room(file, recording, replay)
             self._write(name, file.create_group(name), recording, replay)
         return len(replay.images)
 
@@ -136,6 +138,11 @@ class Replayer:
             proprio=np.stack(seen.proprio),
             rewards=np.array(seen.success[1:], dtype=np.float32),
         )
+
+    def _make_room(self, file: h5py.File, recording: Recording, replay: Replay) -> None:
+        seen = (replay.images.nbytes + replay.proprio.nbytes) * (1 + self._storage.next_obs)
+        taken = recording.states.nbytes + recording.actions.nbytes + len(recording.model or "")
+        make_room(file, seen + 2 * taken)
 
     def _write(self, name: str, demo: h5py.Group, recording: Recording, replay: Replay) -> None:
         storage = self._storage

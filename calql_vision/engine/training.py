@@ -1,6 +1,7 @@
 """What pretrain and finetune share: their options, and the checks before they begin."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from calql_vision.agents import AgentConfig
 from calql_vision.configs.ranges import check_ranges
@@ -12,6 +13,7 @@ from calql_vision.engine.device import set_threads
 from calql_vision.engine.preflight import check_demonstrations, check_mode, compare_specs, judge
 from calql_vision.runs.config import RunConfig
 from calql_vision.runs.metrics import Column
+from calql_vision.runs.output import RUN, check_folder, is_run
 from calql_vision.types import PixelEnv
 
 
@@ -26,6 +28,8 @@ class TrainingConfig(RunConfig):
 def prepare(config: TrainingConfig) -> None:
     """What must be right, and be set, before anything else happens."""
     check_ranges(config)
+    if config.output:
+        check_folder(Path(config.output), RUN, is_run)
     check_mode(config.preflight)
     set_threads(config.threads)
 

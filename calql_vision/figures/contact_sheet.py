@@ -11,7 +11,14 @@ from calql_vision.datasets.whole_file import whole_file
 from calql_vision.types import EnvSpec, Episode
 
 FRAMES = 8  # of each episode, first and last among them
+_MADE_BY = {"Software": "calql-vision"}
 _CELL = 1.25  # side of a frame, inches
+
+
+def is_sheet(path: Path) -> bool:
+    """Whether a picture says that it was made here."""
+    with path.open("rb") as file:
+        return b"Software\0calql-vision" in file.read(1024)
 
 
 class ContactSheet:
@@ -31,7 +38,7 @@ class ContactSheet:
     def save(self, path: Path) -> None:
         """Draw the sheet as a PNG, whole or not at all."""
         with whole_file(path) as partial:
-            self.draw().savefig(partial, format="png", dpi=110)
+            self.draw().savefig(partial, format="png", dpi=110, metadata=_MADE_BY)
 
     @rc_context({"text.parse_math": False})  # a `$` in a name would begin a formula
     def draw(self) -> Figure:

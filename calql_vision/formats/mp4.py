@@ -1,8 +1,13 @@
 """MP4: written frame by frame, read episode by episode."""
 
+import errno
+import os
 from collections.abc import Generator, Iterable, Sequence
+from fractions import Fraction
 from math import prod
 from pathlib import Path
+from signal import SIGXFSZ
+from subprocess import PIPE, Popen
 from typing import Any
 
 import numpy as np
@@ -93,7 +98,10 @@ def _decoded(path: Path, shape: tuple[int, ...]) -> Frames:
 
 
 class Mp4Writer:
-    """Appends frames of one size to an H.264 video; `options` are ffmpeg's."""
+    """Appends frames of one size to an H.264 video; `options` are ffmpeg's.
+
+    Raises OSError where ffmpeg fails, with its reason.
+    """
 
     def __init__(
         self, path: Path, size: Sequence[int], fps: float, options: Sequence[str] = ()
@@ -102,22 +110,39 @@ class Mp4Writer:
 
         path.parent.mkdir(parents=True, exist_ok=True)
         height, width = size
-        self._stream = imageio_ffmpeg.write_frames(
-            str(path),
-            (width, height),
-            fps=fps,
-            codec="libx264",
-            pix_fmt_out=pixel_format(size),
-            quality=None,
-            macro_block_size=1,
-            output_params=[*options, "-f", "mp4"],  # whatever the name of the file ends in
+        source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
+        source += ["-r", str(Fraction(fps).limit_denominator()), "-i", "-"]
+        coded = ["-an", "-vcodec", "libx264", "-pix_fmt", pixel_format(size), *options]
+        target = ["-f", "mp4", str(path)]  # whatever the name of the file ends in
+        program = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error"]
+        # A process group of its own: Ctrl-C is ours to handle.
+        self._process = Popen(
+            program + source + coded + target, stdin=PIPE, stderr=PIPE, process_group=0
         )
-        self._stream.send(None)
+        self._path, self._closed = path, False
 
     def append(self, frames: Iterable[np.ndarray]) -> None:
         """uint8 [T, H, W, 3], or as many [H, W, 3]."""
+        assert self._process.stdin is not None
         for frame in frames:
-            self._stream.send(np.ascontiguousarray(frame))
+            try:
+                self._process.stdin.write(np.ascontiguousarray(frame).data)
+            except BrokenPipeError:
+                self.close()  # which knows why
 
     def close(self) -> None:
-        self._stream.close()
+        if self._closed:
+            return
+        self._closed = True
+        said = self._process.communicate()[1].decode(errors="replace").strip()
+        if self._process.returncode:
+            raise _failure(self._path, self._process.returncode, said)
+
+
+def _failure(path: Path, code: int, said: str) -> OSError:
+    """What ffmpeg meant; what it says of a full disk as the system would have said it."""
+    for reason in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if os.strerror(reason) in said or (reason == errno.EFBIG and code == -SIGXFSZ):
+            return OSError(reason, os.strerror(reason))
+    last = said.splitlines()[-1] if said else f"exit code {code}"
+    return OSError(f"{path} cannot be filmed: {last}")

@@ -18,6 +18,7 @@ from calql_vision.figures.result_tables import parts_table, results_table, seeds
 from calql_vision.figures.style import method_styles
 from calql_vision.figures.tasks import draw_tasks
 from calql_vision.runs.launch import machine, typed_command, versions
+from calql_vision.runs.output import has_words, output_folder
 from calql_vision.runs.record import TaskRuns, read_runs
 
 
@@ -37,10 +38,11 @@ def run(config: CompareConfig) -> Path:
     Raises ValueError where a task has no run, or none of the chosen methods.
     """
     tasks = [_chosen(read_runs(Path(config.runs), task), config.methods) for task in config.tasks]
-    folder = Path(config.output)
     pictures = {name: Picture.of(figure) for name, figure in draw_tasks(tasks).items()}
     content = {f"{name}.png": picture.content for name, picture in pictures.items()}
     content["index.html"] = page("compare.html", **_content(config, tasks, pictures)).encode()
+    usual = Path(CompareConfig().output)
+    folder = output_folder(config.output, usual, content, _is_comparison)
     for name, found in content.items():
         with whole_file(folder / name) as partial:
             partial.write_bytes(found)
@@ -48,6 +50,10 @@ def run(config: CompareConfig) -> Path:
         warn(warning)
     print(f"compare: {folder / 'index.html'}")
     return folder / "index.html"
+
+
+def _is_comparison(folder: Path) -> bool:
+    return has_words(folder / "index.html", "<title>Comparison of methods</title>")
 
 
 def _chosen(results: TaskRuns, methods: list[str] | None) -> TaskRuns:

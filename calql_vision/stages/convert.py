@@ -7,6 +7,7 @@ from typing import Any
 
 from calql_vision.configs import option
 from calql_vision.configs.ranges import check_ranges
+from calql_vision.datasets.disk_space import DiskFullError
 from calql_vision.datasets.hdf5_layout import DatasetError
 from calql_vision.datasets.hdf5_select import Selection
 from calql_vision.datasets.hdf5_write import check_storage
@@ -141,6 +142,10 @@ def _render(recordings: Recordings, output: Path, config: ConvertConfig) -> None
         render(recordings, rebuild, finished, storage, config.processes)
         with whole_file(output) as path:
             assemble(recordings, finished, spec, path)
+    except DiskFullError as error:
+        raise DiskFullError(
+            f"{error}; finished demos are kept in {finished.folder}, the same command goes on"
+        ) from error
     except ValueError:
         finished.remove()  # the same again would find the same fault
         raise

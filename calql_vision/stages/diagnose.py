@@ -20,6 +20,7 @@ from calql_vision.runs.config import ScaleConfig, TaskConfig
 from calql_vision.runs.diagnosis import CheckpointDiagnosis, Diagnosis, Measurement
 from calql_vision.runs.launch import Launch
 from calql_vision.runs.layout import TRAINING_STAGES, RunFolder
+from calql_vision.runs.output import DIAGNOSED, is_diagnosis, output_folder
 from calql_vision.types import Episode
 
 
@@ -55,6 +56,8 @@ def run(config: DiagnoseConfig) -> Diagnosis:
     """
     check_ranges(config)
     set_threads(config.threads)
+    usual = _run_folder(config).diagnosis
+    folder = output_folder(config.output, usual, DIAGNOSED, is_diagnosis)
     checkpoints = load_checkpoints(config)
     device = choose_device(config.device)
     agents = {stage: found.build(device) for stage, found in checkpoints.items()}
@@ -63,7 +66,6 @@ def run(config: DiagnoseConfig) -> Diagnosis:
     else:
         reason = f"{config.algo.label} has no critic: no Q to compare"
         diagnosis = Diagnosis(None, skipped=reason, launch=Launch.now("diagnose"))
-    folder = Path(config.output) if config.output else _run_folder(config).diagnosis
     diagnosis.save(folder)
     print(f"{diagnosis}\ndiagnose: {folder}")
     return diagnosis

@@ -22,6 +22,7 @@ from calql_vision.runs.config import ScaleConfig, TaskConfig
 from calql_vision.runs.evaluation import EvaluatedCheckpoint, Evaluation
 from calql_vision.runs.launch import Launch
 from calql_vision.runs.layout import VIDEO, RunFolder
+from calql_vision.runs.output import EVALUATED, is_evaluation, output_folder
 from calql_vision.types import Episode, PixelEnv
 
 _EXPORTED = Path("reports")  # a policy from elsewhere belongs to no run
@@ -74,6 +75,9 @@ def run(config: EvaluateConfig) -> Evaluation:
     default = place.checkpoint(config.stage, config.which)
     source = Path(config.checkpoint) if config.checkpoint else default
     checkpoint = open_trained(source)
+    own = place.evaluation(checkpoint.stage, checkpoint.selected)
+    own = _EXPORTED / source.name if source.is_dir() else own
+    folder = output_folder(config.output, own, EVALUATED, is_evaluation)
     agent = checkpoint.build(choose_device(config.device))
     env = spec_env(checkpoint.spec, config.task)
     try:
@@ -82,9 +86,7 @@ def run(config: EvaluateConfig) -> Evaluation:
         found = EvaluatedCheckpoint(
             checkpoint.stage, str(source), result, Launch.now("evaluate"), checkpoint.selected
         )
-        own = place.evaluation(checkpoint.stage, checkpoint.selected)
-        own = _EXPORTED / source.name if source.is_dir() else own
-        _write(Path(config.output or own), found, shown, env)
+        _write(folder, found, shown, env)
     finally:
         env.close()
     which = "selected in validation" if checkpoint.selected else "last"

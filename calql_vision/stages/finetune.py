@@ -64,7 +64,7 @@ def run(config: FinetuneConfig) -> dict[str, float]:
         )
         experience = Experience(online, room_for_experience(config.data, demonstrations))
         total, inputs = (
-            round(config.scale.online_steps * task.effort),
+            max(1, round(config.scale.online_steps * task.effort)),
             checksums(demonstrations, start),
         )
         with training_run(config, "finetune", env, agent, total, inputs, experience) as training:

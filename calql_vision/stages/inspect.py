@@ -25,9 +25,10 @@ from calql_vision.datasets.hdf5_select import Selection
 from calql_vision.datasets.hdf5_write import DONE_MODES, dones
 from calql_vision.datasets.names import printable
 from calql_vision.datasets.returns import RewardConfig
-from calql_vision.figures.contact_sheet import ContactSheet
+from calql_vision.figures.contact_sheet import ContactSheet, is_sheet
 from calql_vision.formats import check_converted
 from calql_vision.runs.config import TaskConfig
+from calql_vision.runs.output import check_folder
 from calql_vision.types import EnvSpec
 
 
@@ -57,7 +58,9 @@ def run(config: InspectConfig) -> InspectResult:
     check_ranges(config)
     path = Path(config.data or config.task.data_path)
     check_converted(path)
-    picture = Path(config.contact_sheet or path.with_name(f"{path.stem}_contact_sheet.png"))
+    usual = path.with_name(f"{path.stem}_contact_sheet.png")
+    picture = Path(config.contact_sheet or usual)
+    check_folder(picture.parent, [picture.name], lambda _: picture == usual or is_sheet(picture))
     selection = Selection(filter_key=config.filter_key)
     spec = read_spec(path, selection)
     sheet, episodes = ContactSheet(spec), []

@@ -24,6 +24,7 @@ from calql_vision.figures.style import method_styles
 from calql_vision.figures.training import draw
 from calql_vision.runs.config import TaskConfig
 from calql_vision.runs.launch import machine, versions
+from calql_vision.runs.output import has_words, output_folder
 from calql_vision.runs.record import TaskRuns, read_runs
 
 
@@ -46,7 +47,8 @@ def run(config: ReportConfig) -> Path:
     check_ranges(config)
     results = read_runs(Path(config.runs), config.task.label)
     content = _content(config, results)
-    folder = Path(config.output or Path("reports") / config.task.label)
+    usual = Path("reports") / config.task.label
+    folder = output_folder(config.output, usual, content, _is_report)
     for name, found in content.items():
         with whole_file(folder / name) as partial:
             partial.write_bytes(found)
@@ -54,6 +56,10 @@ def run(config: ReportConfig) -> Path:
         warn(warning)
     print(f"report: {folder / 'index.html'}")
     return folder / "index.html"
+
+
+def _is_report(folder: Path) -> bool:
+    return has_words(folder / "index.html", "offline-to-online results</title>")
 
 
 def _content(config: ReportConfig, results: TaskRuns) -> dict[str, bytes]:
