@@ -6,18 +6,26 @@ from collections.abc import Iterator
 from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
+from calql_vision.configs.plain_types import check_types
+
 _RANGE = re.compile(r"([\[(])([^,]+), ([^,]+)([\])])")
 
 
 def check_ranges(config: Any, prefix: str = "") -> None:
-    """ValueError for a number outside its option's range, those of nested options included.
+    """ValueError for a value of another type than its option's, and for a number outside its range.
 
-    `config` is a dataclass of options; `prefix` is what its keys begin with ("algo.").
+    `config` is a dataclass of options, nested ones included; `prefix` is what its keys begin with
+    ("algo.").
     """
+    check_types(config, prefix)
+    _check_numbers(config, prefix)
+
+
+def _check_numbers(config: Any, prefix: str) -> None:
     for field in fields(config):
         value, key = getattr(config, field.name), f"{prefix}{field.name}"
         if is_dataclass(value):
-            check_ranges(value, f"{key}.")
+            _check_numbers(value, f"{key}.")
             continue
         within = stated(type(config), field.name, "within")
         for number in _numbers(value):

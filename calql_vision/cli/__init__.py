@@ -93,7 +93,7 @@ def _usage() -> str:
 def _run_stage(name: str, words: list[str]) -> None:
     # Imported here: `--help` and completion of stages need no hydra, and hydra takes a moment.
     from calql_vision.cli.configuration import (
-        check_keys,
+        check_overrides,
         explain,
         offer_tasks,
         register,
@@ -109,7 +109,7 @@ def _run_stage(name: str, words: list[str]) -> None:
         if {"-h", "--help"} & set(words):
             print(explain(name, config_class))
             return
-        check_keys(name, words)
+        check_overrides(name, words)
     except ValueError as error:
         sys.exit(f"error: {error}")
     warnings.formatwarning = plain_warning

@@ -8,6 +8,7 @@ from typing import Any
 from hydra import compose, initialize_config_module
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
@@ -16,6 +17,8 @@ from calql_vision.configs.ranges import stated
 
 #: Keys below these are not ours to know: arguments of environments, options of an algorithm.
 FREE = ("task.kwargs.", "task.collect_kwargs.", "env_kwargs.", "rename.", "algo.online.options.")
+
+GROUPS = ("task", "algo", "encoder", "scale")  # of YAML files
 
 
 def register(stage: str, config_class: type) -> None:
@@ -41,28 +44,44 @@ def composed(stage: str, overrides: list[str]) -> DictConfig:
         return compose(stage, overrides=overrides)
 
 
-def check_keys(stage: str, words: list[str]) -> None:
-    """ValueError for a key that the stage does not have, with the valid ones.
+def check_overrides(stage: str, words: list[str]) -> None:
+    """ValueError for what cannot be read, for a key that the stage does not have, with the valid
+    ones, and for a value of another type.
 
-    hydra refuses it as well, but does not say what would be right.
+    hydra refuses all of it as well, in several lines, and does not say what would be right.
     """
     overrides = [word for word in words if "=" in word and not word.startswith(("-", "hydra"))]
+    parsed = [_parsed(word) for word in overrides]
+    plain = [override for override in parsed if not override.is_sweep_override()]
+    groups = [override for override in plain if override.key_or_group in GROUPS]
+    _check_keys(parsed, _keys(_composed(stage, groups)))
+    _composed(stage, plain)
+
+
+def _parsed(word: str) -> Override:
     try:
-        parsed = OverridesParser.create().parse_overrides(overrides)
+        return OverridesParser.create().parse_override(word)
     except HydraException as error:
-        raise ValueError(str(error).splitlines()[0]) from error
-    groups = {"task", "algo", "encoder", "scale"}
-    chosen = [
-        str(o.input_line) for o in parsed if o.key_or_group in groups and not o.is_sweep_override()
-    ]
+        key, _, value = word.partition("=")
+        raise ValueError(
+            f"{word} cannot be read as key=value; if the value has special characters, quote it "
+            f"twice: '{key}=\"{value}\"'"
+        ) from error
+
+
+def _composed(stage: str, overrides: list[Override]) -> DictConfig:
     try:
-        valid = _keys(composed(stage, chosen))
+        return composed(stage, with_free_keys([str(each.input_line) for each in overrides]))
     except HydraException as error:
-        raise ValueError(" ".join(str(error).split())) from error
-    for override in parsed:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        what, *why = (line.removeprefix("Error merging override ") for line in lines)
+        raise ValueError(": ".join([what, *why[:1]])) from error
+
+
+def _check_keys(overrides: list[Override], valid: set[str]) -> None:
+    for override in overrides:
         key = override.key_or_group
-        free = key.startswith(FREE)
-        if override.is_add() or free or key in valid:
+        if override.is_add() or key.startswith(FREE) or key in valid:
             continue
         close = difflib.get_close_matches(key, valid, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(close)}? " if close else ""

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from calql_vision.configs import option
+from calql_vision.configs.ranges import check_ranges
 from calql_vision.datasets.returns import RewardConfig
 from calql_vision.datasets.whole_file import whole_file
 
@@ -149,9 +151,13 @@ class RunConfig:
             raise ValueError(f"it lacks {', '.join(sorted(missing))}")
         known = {key: plain[key] for key in (f.name for f in fields(RunConfig)) if key in plain}
         try:
-            return RunConfig(**known | {key: group(**known.get(key, {})) for key, group in _GROUPS})
+            found = RunConfig(
+                **known | {key: group(**known.get(key, {})) for key, group in _GROUPS}
+            )
         except TypeError as error:
             raise ValueError(f"it has keys of another version ({error})") from error
+        check_ranges(found)
+        return found
 
     def save(self, path: Path) -> None:
         """Whole or not at all."""
@@ -161,7 +167,10 @@ class RunConfig:
     @classmethod
     def load(cls, path: Path) -> "RunConfig":
         """Raises ValueError, or yaml's YAMLError, for what is no such file."""
-        content: Any = OmegaConf.to_container(OmegaConf.load(path))
+        try:
+            content: Any = OmegaConf.to_container(OmegaConf.load(path))
+        except (OSError, OmegaConfBaseException) as error:
+            raise ValueError(f"it cannot be read: {str(error).splitlines()[0]}") from error
         if not isinstance(content, dict):
             raise ValueError("it holds no keys")
         return cls.from_dict(content)

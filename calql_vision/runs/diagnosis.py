@@ -1,5 +1,6 @@
 """diagnosis.json and calibration.npz: critics' values beside what came of them."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -8,9 +9,11 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from calql_vision.configs.plain_types import check_types
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.runs.intervals import Interval, mean_interval
 from calql_vision.runs.launch import Launch
+from calql_vision.runs.layout import TRAINING_STAGES
 from calql_vision.runs.versioned_json import load_json, save_json
 
 FORMAT = 2  # 1 did not say how diagnose was launched
@@ -154,10 +157,14 @@ class Diagnosis:
         try:
             with np.load(path.with_name(ARRAYS)) as arrays:
                 found = {stage: _examined(stage, stages[stage], arrays) for stage in stages}
-        except (OSError, EOFError, BadZipFile) as error:
+        except (OSError, EOFError, BadZipFile, zlib.error, NotImplementedError) as error:
             raise ValueError(f"{ARRAYS} beside it cannot be read") from error
         skipped = content.pop("skipped", None)
         measurement = None if skipped else Measurement(**content)
+        if measurement:
+            check_types(measurement)
+        elif not isinstance(skipped, str):
+            raise ValueError(f"skipped is {skipped!r}, no sentence")
         return cls(measurement, skipped, found, launch)
 
 
@@ -183,7 +190,26 @@ def _sentence(found: CheckpointDiagnosis) -> str:
 
 
 def _examined(stage: str, plain: dict[str, Any], arrays: Any) -> CheckpointDiagnosis:
-    start = StartValues(**{name: np.array(v) for name, v in plain["start_states"].items()})
-    names = Pairs.__dataclass_fields__
-    sources = [Pairs(**{n: arrays[f"{stage}_{s}_{n}"] for n in names}) for s in _SOURCES]
+    if stage not in TRAINING_STAGES:
+        raise ValueError(f"{stage!r} is none of {', '.join(TRAINING_STAGES)}")
+    states = {name: np.array(v, dtype=np.float64) for name, v in plain["start_states"].items()}
+    _check_columns(states)
+    start, names = StartValues(**states), Pairs.__dataclass_fields__
+    sources = []
+    for source in _SOURCES:
+        columns = {name: arrays[f"{stage}_{source}_{name}"] for name in names}
+        _check_columns(columns)
+        if columns["success"].dtype != bool:
+            raise ValueError(f"the success of its {source} is no truth value")
+        sources.append(Pairs(**columns))
     return CheckpointDiagnosis(start, *sources)
+
+
+def _check_columns(columns: dict[str, np.ndarray]) -> None:
+    """ValueError unless all are [N] with the same N, of finite numbers, and N is not 0."""
+    shapes = {values.shape for values in columns.values()}
+    if len(shapes) != 1 or any(len(shape) != 1 or shape[0] == 0 for shape in shapes):
+        raise ValueError(f"{', '.join(columns)} are not as many numbers each")
+    for name, values in columns.items():
+        if values.dtype.kind not in "bfiu" or not np.isfinite(values).all():
+            raise ValueError(f"its {name} are not finite numbers")

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from calql_vision.configs.plain_types import has_type
 from calql_vision.runs.intervals import wilson_interval
 from calql_vision.runs.launch import Launch
 from calql_vision.runs.layout import EVALUATION, TRAINING_STAGES
 from calql_vision.runs.versioned_json import load_json, save_json
 
 FORMAT = 3  # 1: neither whose checkpoint it was nor how evaluate was launched; 2: not which
+_COLUMNS = {"successes": list[bool], "returns": list[float], "lengths": list[int]}
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,16 @@ class Evaluation:
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> "Evaluation":
-        """Inverse of `to_dict`. Raises KeyError, or ValueError where there is no episode."""
-        if not plain["successes"]:
-            raise ValueError("it has no episodes")
-        return cls(*(np.array(plain[name]) for name in ("successes", "returns", "lengths")))
+        """Inverse of `to_dict`. Raises KeyError, or ValueError for what no evaluation is."""
+        columns = {name: plain[name] for name in _COLUMNS}
+        for name, kind in _COLUMNS.items():
+            if not has_type(columns[name], kind):
+                raise ValueError(f"its {name} are no {kind}")
+        if len({len(column) for column in columns.values()}) != 1 or not columns["successes"]:
+            raise ValueError("it has no episodes, or not as many successes as returns and lengths")
+        if min(columns["lengths"]) < 1 or not np.isfinite(columns["returns"]).all():
+            raise ValueError("it has an episode without a step, or with an infinite return")
+        return cls(*map(np.array, columns.values()))
 
     def __str__(self) -> str:
         low, high = self.interval
@@ -88,8 +96,12 @@ class EvaluatedCheckpoint:
         stage = content.get("stage") or _stage_by_folder(path, Path(content["checkpoint"]))
         if stage not in TRAINING_STAGES:
             raise ValueError(f"its stage is {stage!r}, none of {', '.join(TRAINING_STAGES)}")
+        if not isinstance(content["checkpoint"], str):
+            raise ValueError(f"its checkpoint is {content['checkpoint']!r}, no path")
         launch = Launch.from_dict(content["launch"]) if "launch" in content else None
         evaluation, selected = Evaluation.from_dict(content), content.get("selected", False)
+        if not isinstance(selected, bool):
+            raise ValueError(f"its selected is {selected!r}, no truth value")
         return cls(stage, content["checkpoint"], evaluation, launch, selected)
 
 

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from calql_vision.configs.plain_types import check_types
 from calql_vision.runs.layout import LAUNCH
 from calql_vision.runs.versioned_json import load_json, save_json
 
@@ -34,7 +35,10 @@ class Launch:
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> "Launch":
-        return cls(**plain)
+        """Raises TypeError or ValueError for what is no launch."""
+        found = cls(**plain)
+        check_types(found, "launch.")
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

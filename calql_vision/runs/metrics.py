@@ -31,6 +31,12 @@ class Column(StrEnum):
     ONLINE_REGRET = "online/regret"  # mean failure of the online episodes so far
 
 
+_SHARES = {
+    Column.SUCCESS_RATE, Column.SUCCESS_LOW, Column.SUCCESS_HIGH, Column.ONLINE_SUCCESS,
+    Column.ONLINE_REGRET,
+}  # fmt: skip
+
+
 class Curve(NamedTuple):
     """One metric over the steps of a stage: float64 [N] each, without gaps."""
 
@@ -54,10 +60,15 @@ class MetricsTable:
         for line, row in enumerate(rows, start=2):
             if len(row) != len(header):
                 raise ValueError(f"line {line} has {len(row)} cells, the header {len(header)}")
+        if len(set(header)) < len(header):
+            raise ValueError("two of its columns have the same name")
         numbers = np.array([[float(cell or "nan") for cell in row] for row in rows])
         table = cls(dict(zip(header, numbers.T, strict=True)))
         if not (np.diff(table.columns[Column.STEP], prepend=0) >= 0).all():
             raise ValueError("its steps are missing or go backwards")
+        for name in _SHARES & set(header):
+            if not np.all((values := table.curve(name).values) >= 0) or not np.all(values <= 1):
+                raise ValueError(f"{name} leaves the range from 0 to 1")
         return table
 
     def curve(self, name: str) -> Curve:

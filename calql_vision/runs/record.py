@@ -27,6 +27,12 @@ from calql_vision.runs.layout import (
 from calql_vision.runs.metrics import Curve, MetricsTable
 from calql_vision.runs.versioned_json import OtherFormatError
 
+#: What files raise whose contents are not what a stage has written.
+_DAMAGES = (
+    ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, OSError,
+    csv.Error, YAMLError,
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class TrainingRecord:
@@ -154,8 +160,9 @@ class _Reader:
             return load(path) if path.is_file() else None
         except OtherFormatError as error:
             self.warnings.append(f"{error}; it is left out")
-        except (ValueError, KeyError, TypeError, csv.Error, YAMLError) as error:
-            self.warnings.append(f"{path} is damaged ({error}); it is left out")
+        except _DAMAGES as error:
+            reason = " ".join(str(error).split())
+            self.warnings.append(f"{path} is damaged ({reason}); it is left out")
         return None
 
     def _evaluations(
