@@ -32,7 +32,7 @@ def words(kind: Any) -> list[str]:
 
 def nested(options: type) -> list[type]:
     factories: list[Any] = [field.default_factory for field in fields(options)]
-    inner = [factory for factory in factories if is_dataclass(factory)]
+    inner: list[Any] = [factory for factory in factories if is_dataclass(factory)]
     return [options, *(each for other in inner for each in nested(other))]
 
 

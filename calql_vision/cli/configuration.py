@@ -18,6 +18,7 @@ from calql_vision.configs.ranges import stated
 #: Keys below these are not ours to know: arguments of environments, options of an algorithm.
 FREE = ("task.kwargs.", "task.collect_kwargs.", "env_kwargs.", "rename.", "algo.online.options.")
 
+_MERGING = "Error merging override "  # what hydra begins with where a value does not fit
 GROUPS = ("task", "algo", "encoder", "scale")  # of YAML files
 
 
@@ -73,9 +74,10 @@ def _composed(stage: str, overrides: list[Override]) -> DictConfig:
     try:
         return composed(stage, with_free_keys([str(each.input_line) for each in overrides]))
     except HydraException as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        what, *why = (line.removeprefix("Error merging override ") for line in lines)
-        raise ValueError(": ".join([what, *why[:1]])) from error
+        lines = str(error).splitlines()
+        if lines[0].startswith(_MERGING):  # the rest is about omegaconf's own objects
+            lines = [f"{lines[0].removeprefix(_MERGING)}:", *lines[1:2]]
+        raise ValueError(" ".join(" ".join(lines).split())) from error
 
 
 def _check_keys(overrides: list[Override], valid: set[str]) -> None:
