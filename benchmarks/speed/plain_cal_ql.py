@@ -10,11 +10,13 @@ import math
 from collections.abc import Callable
 from copy import deepcopy
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from calql_vision.agents.cal_ql import CalQLConfig
 from calql_vision.agents.networks import TanhGaussian, TanhGaussianActor, mlp
+from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.encoders.augment import random_shift
 from calql_vision.types import Metrics, Observation, PixelBatch
 
@@ -31,9 +33,7 @@ class Critic(nn.Module):
 
 
 class PlainCalQL:
-    """Has what `learn` needs of an agent."""
-
-    device = torch.device("cpu")
+    """Learns on the CPU, and keeps nothing that could be saved."""
 
     def __init__(
         self,
@@ -57,6 +57,11 @@ class PlainCalQL:
             torch.optim.Adam(critic.parameters(), config.critic_lr) for critic in self.critics
         ]
         self.temperature_optimizer = torch.optim.Adam([self.log_temperature], config.actor_lr)
+
+    def learn(self, buffer: EpisodeBuffer, updates: int, generator: np.random.Generator) -> None:
+        """`updates` gradient steps, sampling included."""
+        for _ in range(updates):
+            self.update(buffer.sample(self.config.batch_size, generator))
 
     def update(self, batch: PixelBatch) -> Metrics:
         here, following = (

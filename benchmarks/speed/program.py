@@ -51,8 +51,9 @@ def peak(training: str) -> float:
 
 
 def train(training: str) -> None:
-    setting = SETTINGS["updates_default"]
-    if training != "torch alone":
-        agent = agent_of(setting) if training == "ours" else plain_of(setting, setting.config())
-        learn(agent, buffer_of(setting.spec), 20, np.random.default_rng(0))  # type: ignore
+    setting, generator = SETTINGS["updates_default"], np.random.default_rng(0)
+    if training == "ours":
+        learn(agent_of(setting), buffer_of(setting.spec), 20, generator)
+    elif training == "plain re-statement":
+        plain_of(setting, setting.config()).learn(buffer_of(setting.spec), 20, generator)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)

@@ -88,7 +88,7 @@ def measure(name: str, brief: bool) -> list[Measurement]:
     }
     if setting.plain_updates:
         plain, times = plain_of(setting, config), 1 if brief else setting.plain_updates
-        works[PLAIN] = (partial(learn, plain, buffer, times, generator), times)  # type: ignore
+        works[PLAIN] = (partial(plain.learn, buffer, times, generator), times)
     with peers(list(setting.peers), sizes(setting, config)) as (found, missing):
         for peer_name, peer in found.items():
             times = 1 if brief else max(setting.plain_updates, 1)
