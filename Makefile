@@ -191,6 +191,11 @@ cell:
 test: lint
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadscope
 
+# What must hold on a GPU, for whoever has one; `make test` does not look there.
+.PHONY: test-gpu
+test-gpu: $(READY)
+	$(VENV)/bin/python -m pytest -s tests/gpu/test_gpu.py
+
 # mypy does not follow the mapping of folders to packages: it reads links laid out as installed.
 TYPED := $(VENV)/typed/calql_vision
 lint: $(READY)

@@ -102,6 +102,14 @@ class PixelBatch:
     def to(self, device: torch.device) -> PixelBatch:
         return self.map(lambda part: part.to(device, non_blocking=True))
 
+    def tensors(self) -> list[Tensor]:
+        """All of them, always in the same order."""
+        groups = [
+            list(vars(part).values()) if isinstance(part, Observation) else [part]
+            for part in vars(self).values()
+        ]
+        return [tensor for group in groups for tensor in group]
+
     def pinned(self) -> PixelBatch:
         """In memory from which a GPU can copy while the CPU goes on."""
         return self.map(torch.Tensor.pin_memory)

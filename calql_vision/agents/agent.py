@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any
 
@@ -39,6 +39,8 @@ class Agent(nn.Module, ABC):
         self.action_dim, self.encoder_config, self.device = action_dim, encoder, device
         self.config = config
         self.updates = 0  # gradient steps so far
+        self.half_encoders = False  # bfloat16 in the encoders while learning, and nowhere else
+        self.fast_update: Callable[[PixelBatch], Metrics] | None = None  # `update`, recorded
         torch.manual_seed(seed)  # initial weights; all later draws use the agent's own generator
         self.generator = torch.Generator(device).manual_seed(seed)
         self.encoder = PixelEncoder(shape, encoder)
@@ -81,15 +83,17 @@ class Agent(nn.Module, ABC):
     def add_optimizer(self, name: str, parameters: Iterable[nn.Parameter], lr: float) -> None:
         """Adam over `parameters`, fed by the loss called `name`."""
         self._trained[name] = list(parameters)
-        self.optimizers[name] = torch.optim.Adam(self._trained[name], lr=lr, fused=True)
+        self.optimizers[name] = torch.optim.Adam(
+            self._trained[name], lr=lr, fused=True, capturable=self.device.type == "cuda"
+        )
 
     def load_optimizer(self, name: str, state: dict[str, Any]) -> None:
-        """Adam's moments from `state`; the learning rate stays that of the configuration."""
+        """Adam's moments from `state`; all else stays as the configuration and the device ask."""
         optimizer = self.optimizers[name]
-        rates = [group["lr"] for group in optimizer.param_groups]
+        own = [dict(group) for group in optimizer.param_groups]
         optimizer.load_state_dict(state)
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
+        for group, options in zip(optimizer.param_groups, own, strict=True):
+            group.update(options)
 
     def anneal_actor(self, progress: float) -> None:
         """The learning rate of an actor that is to settle: half a cosine over pre-training."""
@@ -122,6 +126,10 @@ class Agent(nn.Module, ABC):
         self.follow_targets()
         self.updates += 1
 
+    def branch(self) -> object:
+        """What the count of updates decides in the next one; who records an update asks."""
+        return None
+
     def differentiate(self, name: str, loss: Tensor) -> None:
         """The gradient of one loss, for the parameters that its optimizer moves."""
         self.optimizers[name].zero_grad(set_to_none=True)
@@ -134,11 +142,11 @@ class Agent(nn.Module, ABC):
         """
         observation = augment(batch.observation, self.encoder_config, self.generator)
         following = augment(batch.next_observation, self.encoder_config, self.generator)
-        features = self.encoder(observation)
+        features = self._see(self.encoder, observation)
         own = self.actor_encoder
         return FeatureBatch(
             features=features,
-            actor_features=features.detach() if own is None else own(observation),
+            actor_features=features.detach() if own is None else self._see(own, observation),
             action=batch.action,
             reward=batch.reward,
             discount=batch.discount,
@@ -147,15 +155,20 @@ class Agent(nn.Module, ABC):
             success=batch.success,
         )
 
+    def _see(self, encoder: PixelEncoder, observation: Observation) -> Tensor:
+        """Features in float32; losses, targets and policies never see another type."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half_encoders):
+            return encoder(observation).float()
+
     @torch.no_grad()
     def _encode_next(self, following: Observation) -> dict[str, Tensor]:
         """s' through the target's encoder and through the actor's, once where they are the same."""
         target = self.target_encoder or self.encoder
-        seen = target(following)
+        seen = self._see(target, following)
         same = target is self.acting_encoder
         return {
             "next_features": seen,
-            "next_actor_features": seen if same else self.acting_encoder(following),
+            "next_actor_features": seen if same else self._see(self.acting_encoder, following),
         }
 
     @torch.no_grad()

@@ -102,6 +102,9 @@ class SoftAgent(CriticAgent):
         if config.automatic_temperature:
             self.add_optimizer("temperature", [self.log_temperature], config.actor_lr)
 
+    def branch(self) -> object:
+        return self.updates < self.config.bc_updates
+
     def reset_temperature(self) -> None:
         """Back to `initial_temperature`, as where a checkpoint was trained with another."""
         with torch.no_grad():

@@ -48,6 +48,9 @@ class TD3BC(CriticAgent):
         noise = self.config.exploration_noise
         return GaussianActor(features, self.action_dim, self.config.hidden, noise)
 
+    def branch(self) -> object:
+        return self.delayed
+
     @property
     def delayed(self) -> bool:
         """Whether this update is one of those that move the critics alone."""

@@ -25,8 +25,9 @@ def learn(
     assert updates > 0
     loader = Loader(sampler, agent.config.batch_size, generator, agent.device)
     rows, first = [], agent.updates + 1
+    update = agent.fast_update or agent.update
     for _ in range(updates):
-        metrics = agent.update(loader.next())
+        metrics = update(loader.next())
         rows.append(torch.stack(list(metrics.values())))
     means = dict(zip(metrics, torch.stack(rows).mean(0).tolist(), strict=True))
     if not all(map(isfinite, means.values())):

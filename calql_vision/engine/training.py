@@ -7,6 +7,7 @@ from calql_vision.agents import AgentConfig
 from calql_vision.configs.ranges import check_ranges
 from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.encoders.config import EncoderConfig
+from calql_vision.engine.acceleration import check_acceleration
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.demonstrations import as_shown, checksum
 from calql_vision.engine.device import set_threads
@@ -31,6 +32,7 @@ def prepare(config: TrainingConfig) -> None:
     if config.output:
         check_folder(Path(config.output), RUN, is_run)
     check_mode(config.preflight)
+    check_acceleration(config)
     set_threads(config.threads)
 
 

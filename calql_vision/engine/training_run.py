@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from calql_vision.agents import Agent
 from calql_vision.datasets.progress import progress, warn
+from calql_vision.engine.acceleration import accelerate
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.convergence import diverged_critic, unconverged_critic
 from calql_vision.engine.evaluation import evaluate
@@ -63,6 +64,7 @@ class TrainingRun:
         self._possible = config.reward.possible_returns(config.task.discount)
         self._warned = self._finished = False
         self._circumstances = circumstances(agent.device)
+        accelerate(agent, config)
         state = interrupted_run(folder, config.overwrite)
         if state:
             self._go_on(state)

@@ -115,6 +115,10 @@ class RunConfig:
     data: DataConfig = field(default_factory=DataConfig)
     seed: int = option(0, "of the run", within="[0, 999]")
     device: str = option("auto", "auto, cpu or cuda")
+    compile: str = option("none", "none, or graph: an update is one CUDA graph")
+    precision: str = option(
+        "fp32", "of learning: fp32, tf32 (on a GPU) or bf16 (the encoders alone, all else fp32)"
+    )
     threads: int | None = option(
         None, "torch's on the CPU; null: as many as cores", within="[1, 1024]"
     )

@@ -11,6 +11,7 @@ from calql_vision.agents import Agent, build_agent
 from calql_vision.agents.config import AgentConfig
 from calql_vision.configs import option
 from calql_vision.datasets.buffer import EpisodeBuffer
+from calql_vision.engine.acceleration import accelerate
 from calql_vision.engine.bare_calls import BareCalls
 from calql_vision.engine.breakdown import time_sections
 from calql_vision.engine.demonstrations import load_demonstrations
@@ -75,7 +76,9 @@ def measure(
     config: ProfileConfig, spec: EnvSpec, buffer: EpisodeBuffer, device: torch.device
 ) -> UpdateProfile:
     def fresh(algo: AgentConfig) -> Agent:
-        return build_agent(spec, algo, config.encoder, device, config.seed)
+        agent = build_agent(spec, algo, config.encoder, device, config.seed)
+        accelerate(agent, config)
+        return agent
 
     agent, generator, count = fresh(config.algo), np.random.default_rng(0), config.updates
     loader = Loader(buffer, config.algo.batch_size, generator, device)

@@ -1,0 +1,29 @@
+"""What makes an update faster on a GPU, as the configuration asks for it."""
+
+import torch
+
+from calql_vision.agents import Agent
+from calql_vision.engine.device import choose_device
+from calql_vision.engine.graph import GraphUpdate
+from calql_vision.runs.config import RunConfig
+
+COMPILE, PRECISION = ("none", "graph"), ("fp32", "tf32", "bf16")
+
+
+def check_acceleration(config: RunConfig) -> None:
+    """ValueError for what there is not, and for a graph without a GPU."""
+    for name, choices in (("compile", COMPILE), ("precision", PRECISION)):
+        if getattr(config, name) not in choices:
+            raise ValueError(f"{name}={getattr(config, name)}: choose {', '.join(choices)}")
+    device = choose_device(config.device)
+    if config.compile == "graph" and device.type != "cuda":
+        raise ValueError(f"compile=graph needs a GPU, and this is {device}; set compile=none")
+
+
+def accelerate(agent: Agent, config: RunConfig) -> None:
+    """Before the agent's first update, or the first after it has been restored."""
+    agent.half_encoders = config.precision == "bf16"
+    torch.backends.cuda.matmul.allow_tf32 = config.precision != "fp32"
+    torch.backends.cudnn.allow_tf32 = config.precision != "fp32"
+    if config.compile == "graph":
+        agent.fast_update = GraphUpdate(agent)
