@@ -37,6 +37,7 @@ STAGES = {
         "finetune": "the agent goes on online, in the simulator",
         "evaluate": "success rate of a checkpoint on fresh episodes, and a video",
         "diagnose": "values against returns: calibration and regret of a run's checkpoints",
+        "watch": "a page that follows the runs of a task while they train",
         "export": "a checkpoint's policy for others: safetensors, JSON and a model card",
         "report": "every run of a task -> one HTML page",
         "profile": "where the time of a gradient update goes, on this machine",

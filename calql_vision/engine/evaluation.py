@@ -1,6 +1,6 @@
 """How good a policy is: episodes from fixed seeds."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -11,14 +11,20 @@ from calql_vision.types import Episode, PixelEnv, Policy
 
 
 def evaluate(
-    env: PixelEnv, policy: Policy, episodes: int, purpose: str, most_steps: int | None = None
+    env: PixelEnv,
+    policy: Policy,
+    episodes: int,
+    purpose: str,
+    most_steps: int | None = None,
+    watch: Callable[[Iterable[Episode]], Iterable[Episode]] = iter,
 ) -> Evaluation:
     """Roll out `episodes` episodes of at most `most_steps` steps from the seeds of `purpose`.
 
     Always the same start states for the same purpose, so that policies are compared in pairs.
+    `watch` sees the episodes pass by.
     """
     seeds = (episode_seed(purpose, 0, number) for number in range(episodes))
-    return summarise(rollout(env, policy, seed, most_steps=most_steps) for seed in seeds)
+    return summarise(watch(rollout(env, policy, seed, most_steps=most_steps) for seed in seeds))
 
 
 def summarise(episodes: Iterable[Episode]) -> Evaluation:

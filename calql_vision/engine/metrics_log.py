@@ -3,15 +3,23 @@
 from pathlib import Path
 from typing import Any
 
-from calql_vision.runs.layout import METRICS, TENSORBOARD
+import yaml
+
+from calql_vision.datasets.whole_file import whole_file
+from calql_vision.runs.layout import FILM, METRICS, TENSORBOARD
 from calql_vision.runs.metrics import MetricsFile
 
 
 class MetricsLog:
-    """Writes one row per `write`."""
+    """Writes one row per `write`, a film per `show`, and the configuration once."""
 
     def __init__(
-        self, folder: Path, wandb_project: str | None = None, keep: int = 0, step: int = 0
+        self,
+        folder: Path,
+        wandb_project: str | None = None,
+        keep: int = 0,
+        step: int = 0,
+        config: dict[str, Any] | None = None,
     ):
         """Goes on after the first `keep` rows, the last of which was of `step`."""
         # Imported here: TensorBoard takes a second to load, and only training needs it.
@@ -20,7 +28,10 @@ class MetricsLog:
         self.file = MetricsFile(folder / METRICS, keep)
         purge = step + 1 if keep else None  # what an interrupted part has shown beyond
         self._board = SummaryWriter(str(folder / TENSORBOARD), purge_step=purge)
-        self._wandb = _wandb_run(wandb_project, str(folder)) if wandb_project else None
+        if config and not keep:
+            self._board.add_text("config", f"```yaml\n{yaml.safe_dump(config)}```")
+        self._wandb = _wandb_run(wandb_project, str(folder), config) if wandb_project else None
+        self._film = folder / FILM
 
     def write(self, step: int, row: dict[str, float]) -> None:
         """Log `row` at gradient or environment step `step`."""
@@ -30,17 +41,32 @@ class MetricsLog:
         if self._wandb is not None:
             self._wandb.log(row, step=step)
 
+    def show(self, step: int, film: bytes) -> None:
+        """An animated GIF of the last episodes."""
+        # TensorBoard's own add_video wants another package, only to make a GIF of it.
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        with whole_file(self._film) as partial:
+            partial.write_bytes(film)
+        image = Summary.Image(encoded_image_string=film)
+        summary = Summary(value=[Summary.Value(tag="episodes", image=image)])
+        self._board.file_writer.add_summary(summary, step)
+        if self._wandb is not None:
+            from wandb import Video
+
+            self._wandb.log({"episodes": Video(str(self._film), format="gif")}, step=step)
+
     def close(self) -> None:
         self._board.close()
         if self._wandb is not None:
             self._wandb.finish()
 
 
-def _wandb_run(project: str, name: str) -> Any:
+def _wandb_run(project: str, name: str, config: dict[str, Any] | None) -> Any:
     try:
         import wandb
     except ImportError as error:
         raise RuntimeError(
             "wandb is not installed; pip install 'calql-vision[wandb]' or leave wandb=null"
         ) from error
-    return wandb.init(project=project, name=name)
+    return wandb.init(project=project, name=name, config=config)

@@ -18,6 +18,7 @@ from calql_vision.engine.convergence import diverged_critic, unconverged_critic
 from calql_vision.engine.evaluation import evaluate
 from calql_vision.engine.experience import Experience
 from calql_vision.engine.metrics_log import MetricsLog
+from calql_vision.engine.observation_film import ObservationFilm
 from calql_vision.engine.pace import Pace
 from calql_vision.engine.policy import AgentPolicy
 from calql_vision.engine.seeds import sampling_generator
@@ -27,6 +28,7 @@ from calql_vision.runs.evaluation import Evaluation
 from calql_vision.runs.folder_lock import folder_lock
 from calql_vision.runs.launch import Launch, machine, versions
 from calql_vision.runs.layout import BEST, CHECKPOINT, CONFIG, EPISODES, STATE, RunFolder
+from calql_vision.runs.live import LiveState
 from calql_vision.runs.metrics import Column
 from calql_vision.runs.opening import interrupted_run, remove_partial_files, remove_results
 from calql_vision.runs.state import Progress, RunState
@@ -62,7 +64,9 @@ class TrainingRun:
         self._episodes: EpisodeLog | None = None
         self._waiting: list[tuple[int, dict[str, float]]] = []
         self._possible = config.reward.possible_returns(config.task.discount)
-        self._warned = self._finished = False
+        self._finished = False
+        self._warnings: list[str] = []
+        self._film: bytes | None = None  # of the last evaluation, until it is shown
         self._circumstances = circumstances(agent.device)
         accelerate(agent, config)
         state = interrupted_run(folder, config.overwrite)
@@ -91,9 +95,10 @@ class TrainingRun:
         """A periodic evaluation: deterministic policy, always the same start states."""
         began = perf_counter()
         policy = AgentPolicy(self.agent, deterministic=True)
-        scale = self.config.scale
+        scale, film = self.config.scale, ObservationFilm()
         count, longest = scale.validation_episodes, scale.longest_episode
-        result = evaluate(self.env, policy, count, "validate", longest)
+        result = evaluate(self.env, policy, count, "validate", longest, film.watch)
+        self._film = film.gif(self.env.pixel_spec.control_hz)
         self.progress.validation_seconds += perf_counter() - began
         return evaluation_row(result)
 
@@ -124,7 +129,8 @@ class TrainingRun:
 
     def _open(self) -> None:
         done = self.progress
-        self.log = MetricsLog(self.folder, self.config.wandb, done.rows, done.step)
+        plain = self.config.to_dict()
+        self.log = MetricsLog(self.folder, self.config.wandb, done.rows, done.step, plain)
         if self.experience:
             self._episodes = EpisodeLog(self.folder / EPISODES, done.log_bytes)
 
@@ -139,13 +145,26 @@ class TrainingRun:
             self._warn_of_divergence(row)
         self.progress.rows += len(self._waiting)
         self._waiting.clear()
+        if self._film:
+            self.log.show(self.step, self._film)
+            self._film = None
+        self._save_live()
+
+    def _save_live(self) -> None:
+        """For whoever watches."""
+        unit, seconds = UNITS[self.stage], perf_counter() - self._started
+        live = LiveState(self.stage, unit, self.step, self.total, seconds, self._warnings)
+        live.save(self.folder)
 
     def _warn_of_divergence(self, row: dict[str, float]) -> None:
         """Once, if the critic has diverged."""
         warning = diverged_critic(row["q_data"], self._possible) if "q_data" in row else None
-        if warning and not self._warned:
-            warn(warning)
-            self._warned = True
+        if warning and not self._warnings:
+            self._warn(warning)
+
+    def _warn(self, sentence: str) -> None:
+        warn(sentence)
+        self._warnings.append(sentence)
 
     def _keep_best(self, row: dict[str, float]) -> None:
         """Of equally good checkpoints the last, which has learnt longest."""
@@ -160,7 +179,8 @@ class TrainingRun:
         history, returns = map(self.log.file.column, ("q_data", "return_to_go"))
         warning = unconverged_critic(history, returns[-1], self._possible) if history else None
         if warning:
-            warn(warning)
+            self._warn(warning)
+            self._save_live()
 
     def finish(self) -> Path:
         """The finished run's checkpoint; what was kept to go on is removed."""

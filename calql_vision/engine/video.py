@@ -1,7 +1,7 @@
 """Episodes as a film: rendered again from their states, side by side."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -20,33 +20,40 @@ def write_video(path: Path, env: PixelEnv, episodes: Sequence[Episode], speed: f
 
     Short episodes hold their last picture until the longest has ended. Whole or not at all.
     """
-    films = [_film(env, episode) for episode in episodes]
-    length = max(len(film) for film in films)
-    frames = [_grid([film[min(t, len(film) - 1)] for film in films]) for t in range(length)]
-    frames += frames[-1:] * 8  # time to see the end
+    frames = side_by_side([framed(_rendered(env, e), e.success) for e in episodes])
     fps = env.pixel_spec.control_hz * speed
     with whole_file(path) as partial, closing(Mp4Writer(partial, frames[0].shape[:2], fps)) as film:
         film.append(frames)
 
 
-def _film(env: PixelEnv, episode: Episode) -> list[np.ndarray]:
-    """Every state of an episode as a picture with a border that tells how it went."""
+def side_by_side(films: Sequence[list[np.ndarray]]) -> list[np.ndarray]:
+    """Films of different lengths as one; a short one holds its last picture."""
+    length = max(len(film) for film in films)
+    frames = [_grid([film[min(t, len(film) - 1)] for film in films]) for t in range(length)]
+    return frames + frames[-1:] * 8  # time to see the end
+
+
+def _rendered(env: PixelEnv, episode: Episode) -> Iterator[np.ndarray]:
+    """Every state of an episode as a picture."""
     assert episode.states is not None, "rollout keeps them"
-    pictures = []
-    for number, state in enumerate(episode.states):
+    for state in episode.states:
         env.set_state(state)
-        ended = number == len(episode)
-        colour = (_SUCCESS if episode.success else _FAILURE) if ended else _RUNNING
-        pictures.append(_framed(env.render(), colour))
-    return pictures
+        yield env.render()
 
 
-def _framed(picture: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+def framed(pictures: Iterable[np.ndarray], success: bool) -> list[np.ndarray]:
+    """With a border that tells at the end how it went."""
+    *running, last = pictures
+    outcome = _SUCCESS if success else _FAILURE
+    return [*(_bordered(picture, _RUNNING) for picture in running), _bordered(last, outcome)]
+
+
+def _bordered(picture: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
     height, width, _ = picture.shape
-    framed = np.empty((height + 2 * _BORDER, width + 2 * _BORDER, 3), dtype=np.uint8)
-    framed[:] = colour
-    framed[_BORDER:-_BORDER, _BORDER:-_BORDER] = picture
-    return framed
+    bordered = np.empty((height + 2 * _BORDER, width + 2 * _BORDER, 3), dtype=np.uint8)
+    bordered[:] = colour
+    bordered[_BORDER:-_BORDER, _BORDER:-_BORDER] = picture
+    return bordered
 
 
 def _grid(pictures: Sequence[np.ndarray]) -> np.ndarray:

@@ -45,7 +45,7 @@ class Picture:
 
     @property
     def uri(self) -> str:
-        return _data_uri("image/png", self.content)
+        return data_uri("image/png", self.content)
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,11 @@ class Film:
 
     @property
     def uri(self) -> str:
-        return _data_uri("video/mp4", self.run.videos[self.stage].read_bytes())
+        return data_uri("video/mp4", self.run.videos[self.stage].read_bytes())
 
 
-def _data_uri(kind: str, content: bytes) -> str:
+def data_uri(kind: str, content: bytes) -> str:
+    """A file inside the page; `kind` is its media type."""
     return f"data:{kind};base64,{b64encode(content).decode()}"
 
 

@@ -11,6 +11,8 @@ LAUNCH, CONFIG, METRICS, CHECKPOINT = "launch.json", "config.yaml", "metrics.csv
 BEST, TENSORBOARD = "best.pt", "tensorboard"
 #: While a stage runs: where it goes on after an interruption, what it lived through, who writes.
 STATE, EPISODES, LOCK = "state.pt", "episodes.log", "run.lock"
+#: For whoever watches: how far it is, and the last episodes of a periodic evaluation.
+LIVE, FILM = "live.json", "episodes.gif"
 EVALUATION, VIDEO = "metrics.json", "episodes.mp4"
 
 

@@ -8,14 +8,17 @@ from calql_vision.runs.layout import (
     CHECKPOINT,
     CONFIG,
     EPISODES,
+    FILM,
     LAUNCH,
+    LIVE,
     METRICS,
     STATE,
     TENSORBOARD,
 )
 from calql_vision.runs.state import RunState
 
-FILES = (CHECKPOINT, BEST, METRICS, EPISODES, CONFIG, LAUNCH, STATE)  # that a stage writes
+#: That a stage writes.
+FILES = (CHECKPOINT, BEST, METRICS, EPISODES, CONFIG, LAUNCH, STATE, LIVE, FILM)
 
 
 def interrupted_run(folder: Path, overwrite: bool) -> RunState | None:
@@ -41,6 +44,6 @@ def remove_partial_files(folder: Path) -> None:
 
 def remove_results(folder: Path) -> None:
     """What an older run has left, all but the state from which the new one goes on."""
-    for name in (CHECKPOINT, BEST, METRICS, EPISODES):
+    for name in (CHECKPOINT, BEST, METRICS, EPISODES, LIVE, FILM):
         (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / TENSORBOARD, ignore_errors=True)

@@ -158,6 +158,8 @@ class _Reader:
         """What is in a file; None where it is missing or cannot be read."""
         try:
             return load(path) if path.is_file() else None
+        except FileNotFoundError:
+            return None  # a run that begins anew has removed it meanwhile
         except OtherFormatError as error:
             self.warnings.append(f"{error}; it is left out")
         except _DAMAGES as error:
