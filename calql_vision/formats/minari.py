@@ -37,13 +37,13 @@ class MinariFolder:
 
     def facts(self) -> Facts:
         dataset = self._dataset()
-        env_spec = dataset.spec.env_spec
+        env_spec = dataset.env_spec
         return Facts(
             env=env_spec and f"gym/{env_spec.id}",
             env_kwargs={},
             control_hz=0.0,
             horizon=self._horizon(dataset),
-            action_range=_action_range(self.path, dataset.spec.action_space),
+            action_range=_action_range(self.path, dataset.action_space),
             range_is_declared=True,
         )
 
@@ -64,7 +64,7 @@ class MinariFolder:
 
     def _horizon(self, dataset: Any) -> int:
         """The environment's limit, or the longest episode."""
-        env_spec, storage = dataset.spec.env_spec, dataset.storage
+        env_spec, storage = dataset.env_spec, dataset.storage
         with reading(self._data, 0):
             stated = storage.get_episode_metadata(dataset.episode_indices)
             longest = max((int(episode["total_steps"]) for episode in stated), default=0)
@@ -72,8 +72,9 @@ class MinariFolder:
 
     def _episodes(self, dataset: Any) -> Iterator[Any]:
         space = dataset.observation_space
-        check_pictures(self._data, space)
-        episodes = dataset.iterate_episodes()
+        with reading(self._data, 0):
+            check_pictures(self._data, space)
+            episodes = dataset.iterate_episodes()
         while True:
             with reading(self._data, most_pixels(space)):
                 episode = next(episodes, None)

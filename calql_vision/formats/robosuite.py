@@ -108,8 +108,11 @@ def _numbers(episode: Path, key: str, rows: list[Any], bits: int) -> np.ndarray:
 
 
 def _text(path: Path) -> str:
+    content = path.read_bytes()
+    if b"\0" in content:
+        raise DatasetError(f"{path}: is no text; remove its folder")
     try:
-        return path.read_text(encoding="utf-8")
+        return content.decode()
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path}: is no text ({error}); remove its folder") from error
 
