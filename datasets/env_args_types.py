@@ -7,6 +7,7 @@ from reprlib import repr as short
 from typing import Any
 
 from calql_vision.datasets.hdf5_layout import DatasetError
+from calql_vision.datasets.names import clause
 
 
 def parsed_env_args(text: Any, place: str) -> dict[str, Any]:
@@ -22,7 +23,9 @@ def parsed_json(text: Any, key: str, place: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, TypeError, RecursionError) as error:
-        raise DatasetError(f"{place}: {key} is not JSON ({error}); write it again") from error
+        raise DatasetError(
+            f"{place}: {key} is not JSON ({clause(error)}); write it again"
+        ) from error
 
 
 def checked_env_args(env_args: Any, place: str) -> dict[str, Any]:

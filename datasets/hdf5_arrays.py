@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 
 from calql_vision.datasets.hdf5_layout import DatasetError, listing
+from calql_vision.datasets.names import clause
 
 
 def fault(demo: h5py.Group, key: str, problem: str) -> DatasetError:
@@ -57,7 +58,7 @@ def take(demo: h5py.Group, dataset: h5py.Dataset, rows: slice) -> np.ndarray:
     except (OSError, RuntimeError) as error:
         key = dataset.name.removeprefix(f"{demo.name}/")
         raise fault(
-            demo, key, f"cannot be read ({error}); the file is damaged: copy it again"
+            demo, key, f"cannot be read ({clause(error)}); the file is damaged: copy it again"
         ) from error
 
 

@@ -15,6 +15,7 @@ import h5py
 
 from calql_vision.datasets.claimed_size import check_claim
 from calql_vision.datasets.hdf5_layout import DatasetError
+from calql_vision.datasets.names import clause
 
 _INSIDE = (h5py.h5l.TYPE_HARD, h5py.h5l.TYPE_SOFT)
 
@@ -50,20 +51,24 @@ def examine(path: Path) -> None:
 def _examine(path: Path, size: int, changed_ns: int) -> None:
     try:
         with h5py.File(path, "r") as file:
-            outside = file.id.links.visit(_leads_outside, info=True)
-            if outside is not None:
-                raise _reaches_out(path, outside.decode(errors="replace"), "is a link to another")
+            links: list[tuple[bytes, int]] = []
+            file.id.links.visit(lambda name, info: links.append((name, info.type)), info=True)
+            for name, kind in links:
+                _check_link(path, file, name, kind)
             file.visititems(lambda name, found: _check_object(path, name, found))
     except DatasetError:
         raise
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise DatasetError(
-            f"{path}: truncated or damaged ({error}); copy, download or collect it again"
+            f"{path}: truncated or damaged ({clause(error)}); copy, download or collect it again"
         ) from error
 
 
-def _leads_outside(name: bytes, info: h5py.h5l.LinkInfo) -> bytes | None:
-    return None if info.type in _INSIDE else name
+def _check_link(path: Path, file: h5py.File, name: bytes, kind: int) -> None:
+    if kind not in _INSIDE:
+        raise _reaches_out(path, name.decode(errors="replace"), "is a link to another")
+    if kind == h5py.h5l.TYPE_SOFT:
+        file.get(name)  # links in a circle are found out
 
 
 def _check_object(path: Path, name: str, found: h5py.Group | h5py.Dataset) -> None:

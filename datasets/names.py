@@ -44,6 +44,12 @@ def _with_numbers(name: str) -> list[tuple[int, str]]:
     return [(len(part) if place % 2 else 0, part) for place, part in enumerate(parts)]
 
 
+def clause(error: BaseException) -> str:
+    """What a library says of its failure, on one line of our own sentence."""
+    words = " ".join(str(error).split())
+    return words if len(words) <= LONGEST else f"{words[:LONGEST]} ..."
+
+
 def printable(text: object) -> str:
     """Text of a file as it can be shown: what a terminal would obey becomes `\\x1b` and the like.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from calql_vision.datasets.env_args_types import parsed_env_args
 from calql_vision.datasets.hdf5_layout import DatasetError
-from calql_vision.datasets.names import checked_name
+from calql_vision.datasets.names import checked_name, clause
 from calql_vision.formats.lerobot import ACTION, DATA, ENV_ARGS, INFO, STATS, VERSION, VIDEO
 from calql_vision.formats.lerobot_table import read_table
 
@@ -61,7 +61,9 @@ class Meta:
         try:
             low, high = (np.array(stated[key], dtype=np.float64) for key in ("min", "max"))
         except (KeyError, TypeError, ValueError) as error:
-            raise DatasetError(f"{self.root}: {STATS}: no range of {ACTION} ({error})") from error
+            raise DatasetError(
+                f"{self.root}: {STATS}: no range of {ACTION} ({clause(error)})"
+            ) from error
         if low.ndim != 1 or low.shape != high.shape:
             raise DatasetError(f"{self.root}: {STATS}: {ACTION} is {low.shape} to {high.shape}")
         return low, high
@@ -94,7 +96,7 @@ class Meta:
         try:
             content = json.loads(_text(path))
         except (ValueError, RecursionError) as error:
-            raise DatasetError(f"{path}: is no JSON ({error}); copy it again") from error
+            raise DatasetError(f"{path}: is no JSON ({clause(error)}); copy it again") from error
         if not isinstance(content, dict):
             raise DatasetError(f"{path}: is no JSON object; copy it again")
         return content
@@ -111,7 +113,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{path}: is no text ({error}); copy it again") from error
+        raise DatasetError(f"{path}: is no text ({clause(error)}); copy it again") from error
 
 
 def _is_count(value: Any) -> bool:

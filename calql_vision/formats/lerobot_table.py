@@ -8,6 +8,7 @@ import numpy as np
 
 from calql_vision.datasets.claimed_size import check_claim
 from calql_vision.datasets.hdf5_layout import DatasetError
+from calql_vision.datasets.names import clause
 from calql_vision.formats.lerobot import parquet
 
 _PICTURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG"}
@@ -33,7 +34,7 @@ def read_table(path: Path) -> Any:
     except DatasetError:
         raise
     except (ArrowException, OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{path}: cannot be read ({error}); copy it again") from error
+        raise DatasetError(f"{path}: cannot be read ({clause(error)}); copy it again") from error
 
 
 def vectors(place: str, column: list[Any]) -> np.ndarray:
@@ -70,4 +71,6 @@ def _picture(place: str, packed: Any, size: list[int]) -> np.ndarray:
     except DatasetError:
         raise
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DatasetError(f"{place} cannot be unpacked ({error}); copy it again") from error
+        raise DatasetError(
+            f"{place} cannot be unpacked ({clause(error)}); copy it again"
+        ) from error

@@ -18,6 +18,7 @@ import h5py
 from calql_vision.datasets.claimed_size import check_claim
 from calql_vision.datasets.hdf5_layout import DatasetError
 from calql_vision.datasets.hdf5_open import examine
+from calql_vision.datasets.names import clause
 
 LABEL = "metadata.json"
 _HDF5 = "main_data.hdf5"
@@ -73,8 +74,8 @@ def reading(data: Path, largest: int) -> Iterator[None]:
         raise
     except (*_DAMAGE, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DatasetError(
-            f"{data}: minari cannot read it ({type(error).__name__}: {error}); copy or download "
-            "the dataset again"
+            f"{data}: minari cannot read it ({type(error).__name__}: {clause(error)}); "
+            "copy or download the dataset again"
         ) from error
     finally:
         Image.MAX_IMAGE_PIXELS = usual
@@ -89,7 +90,7 @@ def _metadata(path: Path) -> dict[str, Any]:
     try:
         metadata = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise DatasetError(f"{path}: is no JSON ({error}); copy it again") from error
+        raise DatasetError(f"{path}: is no JSON ({clause(error)}); copy it again") from error
     if not isinstance(metadata, dict):
         raise DatasetError(f"{path}: is no JSON object; copy it again")
     return metadata

@@ -13,6 +13,7 @@ import numpy as np
 
 from calql_vision.datasets.claimed_size import check_claim
 from calql_vision.datasets.hdf5_layout import DatasetError
+from calql_vision.datasets.names import clause
 from calql_vision.formats.plain_objects import plain_objects
 
 _HEADERS = {
@@ -45,7 +46,7 @@ def read_npz(
     except DatasetError:
         raise
     except _DAMAGE as error:
-        raise DatasetError(f"{path}: cannot be read ({error}); write it again") from error
+        raise DatasetError(f"{path}: cannot be read ({clause(error)}); write it again") from error
 
 
 def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: str, objects: bool) -> Any:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from calql_vision.datasets.names import clause
+
 #: What reading a damaged pickle can raise: it is a program, and stops wherever it is broken.
 _STOPS = (
     pickle.UnpicklingError, EOFError, AttributeError, IndexError, KeyError, TypeError, ValueError,
@@ -28,7 +30,7 @@ def plain_objects(content: bytes) -> list[Any]:
         array = _PlainUnpickler(io.BytesIO(content)).load()
         return list(array.value)
     except _STOPS as error:
-        raise ValueError(f"holds objects that are not read ({error})") from error
+        raise ValueError(f"holds objects that are not read ({clause(error)})") from error
 
 
 class StoredArray:

@@ -19,7 +19,7 @@ import numpy as np
 
 from calql_vision.datasets.hdf5_layout import DatasetError, listing
 from calql_vision.datasets.hdf5_write import write_split
-from calql_vision.datasets.names import checked_name
+from calql_vision.datasets.names import checked_name, clause
 from calql_vision.formats.npz_archive import read_npz
 from calql_vision.formats.states import Recording
 
@@ -101,7 +101,7 @@ def _numbers(episode: Path, key: str, rows: list[Any], bits: int) -> np.ndarray:
         with np.errstate(over="ignore"):
             array = np.array(rows, dtype=f"f{bits // 8}")
     except (TypeError, ValueError) as error:
-        raise DatasetError(f"{episode}: {key} are no rows of numbers ({error})") from error
+        raise DatasetError(f"{episode}: {key} are no rows of numbers ({clause(error)})") from error
     if array.ndim != 2 or not np.isfinite(array).all():
         raise DatasetError(f"{episode}: {key} are not finite numbers [T, n]; remove its folder")
     return array
@@ -114,7 +114,7 @@ def _text(path: Path) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise DatasetError(f"{path}: is no text ({error}); remove its folder") from error
+        raise DatasetError(f"{path}: is no text ({clause(error)}); remove its folder") from error
 
 
 def _time(path: Path) -> tuple[int, str]:
