@@ -36,7 +36,7 @@ def test_every_import_is_declared(folders, extras):
     installed = packages_distributions()
     for path in (path for folder in folders for path in ROOT.glob(f"{folder}/*.py")):
         neighbours = {other.stem for other in path.parent.glob("*.py")}
-        for name in imported(path) - sys.stdlib_module_names - neighbours - {"calql_vision"}:
+        for name in imported(path) - sys.stdlib_module_names - neighbours - {"calql_vision", "tests"}:
             providers = {canonical(provider) for provider in installed.get(name, [name])}
             assert providers & declared, f"{path.relative_to(ROOT)} imports {name}, not declared"
 
