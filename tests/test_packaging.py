@@ -35,8 +35,8 @@ def test_every_import_is_declared(folders, extras):
     declared = {canonical(re.match(r"[\w.-]+", line)[0]) for line in requirements}
     installed = packages_distributions()
     for path in (path for folder in folders for path in ROOT.glob(f"{folder}/*.py")):
-        neighbours = {other.stem for other in path.parent.glob("*.py")}
-        for name in imported(path) - sys.stdlib_module_names - neighbours - {"calql_vision", "tests"}:
+        ours = {other.stem for other in path.parent.glob("*.py")} | {"calql_vision", "tests"}
+        for name in imported(path) - sys.stdlib_module_names - ours:
             providers = {canonical(provider) for provider in installed.get(name, [name])}
             assert providers & declared, f"{path.relative_to(ROOT)} imports {name}, not declared"
 
