@@ -91,7 +91,8 @@ class Operations(TorchDispatchMode):
 
 @pytest.mark.parametrize("name", AGENTS)
 def test_updates_of_one_branch_ask_for_the_same_operations(name, batches):
-    agent, seen = agent_of(name), {}
+    agent = agent_of(name)
+    seen: dict[object, list[str]] = {}
     agent.update(batches[0])  # Adam makes its tensors at the first one
     agent.update(batches[0])
     for batch in batches:

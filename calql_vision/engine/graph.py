@@ -86,7 +86,7 @@ def baked_in(agent: Agent) -> tuple:
     """
     found: list[Any] = []
     for optimizer in agent.optimizers.values():
-        state = next(iter(optimizer.state.values()), {})
+        state: dict[str, Any] = next(iter(optimizer.state.values()), {})
         found += [group["lr"] for group in optimizer.param_groups]
         found.append(state["exp_avg"].data_ptr() if state else None)
     return tuple(found)

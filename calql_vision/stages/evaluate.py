@@ -1,7 +1,8 @@
 """How good a checkpoint is, on fresh episodes, with an interval and a video."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from calql_vision.agents import AgentConfig
@@ -12,6 +13,7 @@ from calql_vision.engine.demonstrations import as_shown
 from calql_vision.engine.device import choose_device, set_threads
 from calql_vision.engine.environments import spec_env
 from calql_vision.engine.evaluation import summarise
+from calql_vision.engine.parallel import map_in_order
 from calql_vision.engine.policy import AgentPolicy
 from calql_vision.engine.preflight import Mismatch, check_mode, check_picture, compare_specs, judge
 from calql_vision.engine.rollout import rollout
@@ -53,6 +55,7 @@ class EvaluateConfig:
     threads: int | None = option(
         1, "torch's on the CPU: single images do not gain from more", within="[1, 1024]"
     )
+    processes: int = option(1, "changes the time, not the result", within="[1, 1024]")
     output: str | None = option(
         None,
         "folder; null: runs/<task>/<algo>/seed<seed>/evaluate[_pretrain][_best]; of an exported "
@@ -82,7 +85,8 @@ def run(config: EvaluateConfig) -> Evaluation:
     env = spec_env(checkpoint.spec, config.task)
     try:
         check_fit(checkpoint, env, config.preflight)
-        result, shown = _evaluate(config, env, AgentPolicy(agent, deterministic=True))
+        policy = AgentPolicy(agent, deterministic=True)
+        result, shown = _evaluate(config, source, env, policy)
         found = EvaluatedCheckpoint(
             checkpoint.stage, str(source), result, Launch.now("evaluate"), checkpoint.selected
         )
@@ -113,23 +117,49 @@ def _pictures(checkpoint: Trained, env: PixelEnv) -> list[Mismatch]:
     return check_picture(config.data_path, env, as_shown(checkpoint.spec, config.data))
 
 
+class Evaluator:
+    """Rolls out the episode of a number; what is not to be filmed comes back without pixels."""
+
+    def __init__(self, config: EvaluateConfig, env: PixelEnv, policy: AgentPolicy):
+        self._config, self._env, self._policy = config, env, policy
+
+    def __call__(self, number: int) -> Episode:
+        film, longest = number < self._config.videos, self._config.scale.longest_episode
+        seed = episode_seed("evaluate", 0, number)
+        episode = rollout(self._env, self._policy, seed, film, longest)
+        return episode if film else replace(episode, images=episode.images[:0])
+
+    def close(self) -> None:
+        self._env.close()
+
+
+def open_evaluator(config: EvaluateConfig, source: Path) -> Evaluator:
+    """One with an environment and an agent of its own, in a process of its own."""
+    set_threads(config.threads)
+    checkpoint = open_trained(source)
+    policy = AgentPolicy(checkpoint.build(choose_device(config.device)), deterministic=True)
+    return Evaluator(config, spec_env(checkpoint.spec, config.task), policy)
+
+
 def _evaluate(
-    config: EvaluateConfig, env: PixelEnv, policy: AgentPolicy
+    config: EvaluateConfig, source: Path, env: PixelEnv, policy: AgentPolicy
 ) -> tuple[Evaluation, list[Episode]]:
     """The result, and those episodes that are to be filmed."""
-    count = config.episodes or config.scale.evaluation_episodes
+    numbers = range(config.episodes or config.scale.evaluation_episodes)
+    episodes: Iterable[Episode] = map(Evaluator(config, env, policy), numbers)
+    if config.processes > 1:
+        make = partial(open_evaluator, config, source)
+        episodes = map_in_order(make, numbers, config.processes)
+    bar = progress(episodes, total=len(numbers), desc="evaluate", unit="episode")
     shown: list[Episode] = []
 
-    def episodes() -> Iterator[Episode]:
-        for number in progress(range(count), desc="evaluate", unit="episode"):
-            film = number < config.videos
-            seed = episode_seed("evaluate", 0, number)
-            episode = rollout(env, policy, seed, film, config.scale.longest_episode)
-            if film:
+    def keeping() -> Iterator[Episode]:
+        for episode in bar:
+            if len(episode.images):
                 shown.append(episode)
             yield episode
 
-    return summarise(episodes()), shown
+    return summarise(keeping()), shown
 
 
 def _write(folder: Path, found: EvaluatedCheckpoint, shown: list[Episode], env: PixelEnv) -> None:
