@@ -21,6 +21,10 @@ Metrics = dict[str, Tensor]
 EnvObservation = dict[str, np.ndarray]
 
 
+#: Least and greatest, A numbers each.
+Range = tuple[tuple[float, ...], tuple[float, ...]]
+
+
 @dataclass(frozen=True)
 class EnvSpec:
     """What a policy must know of an environment. Plain data: survives JSON and checkpoints."""
@@ -33,6 +37,7 @@ class EnvSpec:
     horizon: int  # steps after which an episode is truncated
     control_hz: float
     kwargs: dict[str, Any] = field(default_factory=dict)  # further arguments of make_env
+    action_range: Range | None = None  # what -1 and 1 mean where recordings were rescaled
 
     @property
     def proprio_dim(self) -> int:
@@ -42,14 +47,25 @@ class EnvSpec:
     def to_dict(self) -> dict[str, Any]:
         """Lists, numbers and strings only, so that JSON and weights_only loading take it."""
         plain = asdict(self)
-        return plain | {"cameras": list(self.cameras), "image_size": list(self.image_size)}
+        lists = {"cameras": list(self.cameras), "image_size": list(self.image_size)}
+        if self.action_range:
+            lists["action_range"] = [list(bound) for bound in self.action_range]
+        return plain | lists
 
     @classmethod
     def from_dict(cls, plain: dict[str, Any]) -> EnvSpec:
         """Inverse of `to_dict`."""
-        return cls(
-            **plain | {"cameras": tuple(plain["cameras"]), "image_size": tuple(plain["image_size"])}
-        )
+        tuples = {
+            "cameras": tuple(plain["cameras"]),
+            "image_size": tuple(plain["image_size"]),
+            "action_range": as_range(plain.get("action_range")),
+        }
+        return cls(**plain | tuples)
+
+
+def as_range(bounds: Any) -> Range | None:
+    """Of two lists, as JSON has them; None of nothing."""
+    return (tuple(bounds[0]), tuple(bounds[1])) if bounds else None
 
 
 @dataclass(frozen=True)

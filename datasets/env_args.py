@@ -12,7 +12,7 @@ import h5py
 from calql_vision.datasets.env_args_types import checked_env_args, parsed_json
 from calql_vision.datasets.hdf5_layout import DatasetError
 from calql_vision.datasets.hdf5_open import open_dataset
-from calql_vision.types import EnvSpec
+from calql_vision.types import EnvSpec, as_range
 
 #: robomimic's EnvType: what is not robosuite's is a Gymnasium environment.
 ROBOSUITE_TYPE, GYM_TYPE = 1, 2
@@ -52,6 +52,8 @@ def dump_env_args(spec: EnvSpec, versions: dict[str, str]) -> str:
         # Not robomimic's: the order in which the policy sees them is no property of HDF5.
         "proprio_keys": list(spec.proprio),
     }
+    if spec.action_range:
+        env_args["action_range"] = spec.to_dict()["action_range"]
     if spec.name.startswith(_ROBOSUITE):
         env_args |= _robosuite_env_args(spec, shared) | {"software": software}
     return json.dumps(env_args, indent=4)
@@ -127,6 +129,7 @@ def env_spec(
         horizon=int(kwargs.get("horizon") or longest),
         control_hz=float(kwargs.get("control_freq") or 0),
         kwargs=further,
+        action_range=as_range(env_args.get("action_range")),
     )
 
 

@@ -1,6 +1,7 @@
 """What the parts of `env_args` may be: a stranger wrote them."""
 
 import json
+import sys
 from collections.abc import Callable
 from math import inf
 from reprlib import repr as short
@@ -62,6 +63,14 @@ def _number_within(least: float, most: float, *kinds: type) -> Callable[[Any], b
     return fits
 
 
+def _is_range(value: Any) -> bool:
+    pair = isinstance(value, list) and len(value) == 2 and all(isinstance(v, list) for v in value)
+    return pair and len(value[0]) == len(value[1]) > 0 and all(map(_finite, value[0] + value[1]))
+
+
+_finite = _number_within(-sys.float_info.max, sys.float_info.max, int, float)
+
+
 _Rule = tuple[Callable[[Any], bool], str]
 _MAPPING: _Rule = (lambda value: isinstance(value, dict), "a mapping")
 _SIDE: _Rule = (_number_within(1, 8192, int), "a whole number of pixels from 1 to 8192")
@@ -73,6 +82,7 @@ _PARTS: dict[str, _Rule] = {
     "env_kwargs": _MAPPING,
     "calql_vision": _MAPPING,
     "proprio_keys": (_are_names, "a list of names"),
+    "action_range": (_is_range, "two lists of as many numbers"),
 }
 _KWARGS: dict[str, _Rule] = {
     "camera_names": (lambda value: _is_name(value) or _are_names(value), "a list of names"),

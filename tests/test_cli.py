@@ -152,7 +152,7 @@ def test_a_task_of_a_family_needs_no_yaml_but_obeys_the_one_it_has():
     ],
 )
 def test_a_key_that_is_not_ours_needs_no_plus(key, expected, monkeypatch):
-    found = []
+    found: list[FinetuneConfig] = []
     monkeypatch.setattr(finetune, "run", found.append)
     monkeypatch.setattr(sys, "argv", ["calql-vision", "finetune", key])
     cli.main()

@@ -4,6 +4,7 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ FOLDER = Path(__file__).parent.parent / "examples"
 ARGUMENTS = {
     "act": ("checkpoint", "1"),
     "own_environment": (),
+    "act_without_simulator": ("checkpoint", "2"),
     "read_demonstrations": ("data",),
     "step_environment": ("tabletop/reach",),
     "train_offline": ("data", "2"),
@@ -76,7 +78,10 @@ def test_a_loaded_policy_acts_as_the_agent_that_was_saved(files):
 )
 def test_an_observation_of_another_size_is_refused(changes, sentence, files):
     policy = load_policy(files["checkpoint"], device="cpu")
-    right = {"images": np.zeros((2, 16, 16, 3), np.uint8), "proprio": np.zeros(4, np.float32)}
+    right: dict[str, Any] = {
+        "images": np.zeros((2, 16, 16, 3), np.uint8),
+        "proprio": np.zeros(4, np.float32),
+    }
     assert policy.act(right).shape == (4,)
     observation = {key: array for key, array in (right | changes).items() if array is not None}
     with pytest.raises(ValueError, match=sentence):

@@ -2,6 +2,7 @@
 
 import shutil
 from itertools import pairwise
+from typing import Any
 
 import h5py
 import imageio.v3 as imageio
@@ -93,5 +94,6 @@ def test_what_is_not_converted_yet_is_answered_with_the_command(other, demonstra
     with pytest.raises(DatasetError, match="convert it first: ") as refusal:
         inspect.run(InspectConfig(data=str(source)))
     words = str(refusal.value).partition("first: calql-vision convert ")[2].split()
-    path = convert.run(ConvertConfig(**dict(word.split("=") for word in words)))
+    named: dict[str, Any] = dict(word.split("=") for word in words)
+    path = convert.run(ConvertConfig(**named))
     assert inspect.run(InspectConfig(data=str(path))).spec.name == "tabletop/lift"

@@ -56,7 +56,7 @@ def sawyer(record) -> Path:
 
 
 def pixels(source: Path, output: Path, **changes) -> Path:
-    choice = {"image_size": 8, "cameras": ["agentview"]} | changes
+    choice: dict[str, Any] = {"image_size": 8, "cameras": ["agentview"]} | changes
     return convert.run(ConvertConfig(source=str(source), output=str(output), **choice))
 
 

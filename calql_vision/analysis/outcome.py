@@ -68,6 +68,21 @@ def selected_success(run: Run) -> SuccessCount | None:
     return SuccessCount.of(found.evaluation) if found else None
 
 
+def action_error(run: Run) -> float | None:
+    """Mean |policy's - demonstrator's| on held-out demonstrations, where nothing was rolled out."""
+    return _last(run, Column.ACTION_ERROR)
+
+
+def q_error(run: Run) -> float | None:
+    """Mean |Q - return-to-go| on the same demonstrations."""
+    return _last(run, Column.Q_ERROR)
+
+
+def _last(run: Run, column: Column) -> float | None:
+    values = run.curve("pretrain", column).values
+    return float(values[-1]) if len(values) else None
+
+
 def regret(run: Run) -> float | None:
     """Cumulative regret: mean over online episodes of 1 - success."""
     values = regret_curve(run).values
@@ -113,5 +128,4 @@ def _whole(steps: float | None) -> int | None:
 
 def updates_per_second(run: Run) -> float | None:
     """Of pre-training, evaluations not counted."""
-    values = run.curve("pretrain", Column.UPDATES_PER_SECOND).values
-    return float(values[-1]) if len(values) else None
+    return _last(run, Column.UPDATES_PER_SECOND)

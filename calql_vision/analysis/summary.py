@@ -20,6 +20,8 @@ class SummaryRow:
     offline: SuccessCount | None  # pooled over seeds, like `final`
     final: SuccessCount | None
     selected: SuccessCount | None  # likewise, of each run's best checkpoint
+    action_error: list[float]  # of runs without an environment, like `q_error`
+    q_error: list[float]
     regret: list[float]
     env_steps: list[int]
     updates: list[int]
@@ -56,6 +58,8 @@ def _row(label: str, seed: int | None, runs: Sequence[Run]) -> SummaryRow:
         offline=SuccessCount.pooled(map(outcome.offline_success, runs)),
         final=SuccessCount.pooled(map(outcome.final_success, runs)),
         selected=SuccessCount.pooled(map(outcome.selected_success, runs)),
+        action_error=known(outcome.action_error),
+        q_error=known(outcome.q_error),
         regret=known(outcome.regret),
         env_steps=known(outcome.env_steps),
         updates=known(outcome.updates),

@@ -46,7 +46,8 @@ def _summary(row: SummaryRow) -> dict:
             f"{name}_low": low,
             f"{name}_high": high,
         }
-    for name in ("regret", "env_steps", "updates", "updates_per_second", "wall_seconds"):
+    numbers = ("regret", "env_steps", "updates", "updates_per_second", "wall_seconds")
+    for name in (*numbers, "action_error", "q_error"):
         line[name] = _mean(getattr(row, name))
     line["dip"] = _mean(row.depths)
     for name, column in (("recovery", "episodes_to_recover"), ("to_goal", "episodes_to_90")):

@@ -70,7 +70,8 @@ def check_shapes(path: Path, selection: Selection, env: EnvSpec) -> None:
     if lacking:
         raise ValueError(
             f"{path} comes from {there.env} and does not fit task={env.name}, which was assumed: "
-            f"it has {'; '.join(lacking)}; set `task` to where the data comes from"
+            f"it has {'; '.join(lacking)}; set `task` to where the data comes from, "
+            "or task=none to learn without an environment"
         )
 
 

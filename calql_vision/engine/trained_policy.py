@@ -33,6 +33,17 @@ class TrainedPolicy(AgentPolicy):
         check_observation(observation, self.spec)
         return super().act(observation)
 
+    def command(self, action: np.ndarray) -> np.ndarray:
+        """An action in [-1, 1] in the robot's own units, float32 [A].
+
+        They are known where `convert rescale_actions=true` took them from the recordings; other
+        actions come back as they are.
+        """
+        if self.spec.action_range is None:
+            return action
+        low, high = np.array(self.spec.action_range, dtype=np.float32)
+        return low + (action + 1) / 2 * (high - low)
+
     def make_env(self) -> PixelEnv:
         """A new environment like the one it was trained in."""
         return spec_env(self.spec)

@@ -62,6 +62,8 @@ def checksums(demonstrations: EpisodeBuffer, start: Checkpoint | None = None) ->
 def postfix(row: dict[str, float], evaluation: dict[str, float]) -> dict[str, str]:
     """What the progress bar shows besides speed and time left."""
     shown = {"td": f"{row['td_loss']:.2g}", "q": f"{row['q_data']:.1f}"} if "q_data" in row else {}
-    if evaluation:
+    if Column.ACTION_ERROR in evaluation:
+        shown["action error"] = f"{evaluation[Column.ACTION_ERROR]:.2g}"
+    elif evaluation:
         shown["success"] = f"{evaluation[Column.SUCCESS_RATE]:.0%}"
     return shown

@@ -17,6 +17,7 @@ from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.convergence import diverged_critic, unconverged_critic
 from calql_vision.engine.evaluation import evaluate
 from calql_vision.engine.experience import Experience
+from calql_vision.engine.held_out import HeldOut
 from calql_vision.engine.metrics_log import MetricsLog
 from calql_vision.engine.observation_film import ObservationFilm
 from calql_vision.engine.pace import Pace
@@ -48,7 +49,7 @@ class TrainingRun:
         self,
         config: RunConfig,
         stage: str,
-        env: PixelEnv,
+        env: PixelEnv | HeldOut,
         agent: Agent,
         folder: Path,
         total: int,
@@ -92,14 +93,22 @@ class TrainingRun:
         return progress(total=self.total, initial=self.step, desc=self.stage, unit=unit)
 
     def validate(self) -> dict[str, float]:
-        """A periodic evaluation: deterministic policy, always the same start states."""
+        """A periodic evaluation: deterministic policy, always the same start states, or the same
+        held-out demonstrations."""
         began = perf_counter()
+        if isinstance(self.env, HeldOut):
+            row = self.env.examine(self.agent)
+        else:
+            row = self._rolled_out(self.env)
+        self.progress.validation_seconds += perf_counter() - began
+        return row
+
+    def _rolled_out(self, env: PixelEnv) -> dict[str, float]:
         policy = AgentPolicy(self.agent, deterministic=True)
         scale, film = self.config.scale, ObservationFilm()
         count, longest = scale.validation_episodes, scale.longest_episode
-        result = evaluate(self.env, policy, count, "validate", longest, film.watch)
-        self._film = film.gif(self.env.pixel_spec.control_hz)
-        self.progress.validation_seconds += perf_counter() - began
+        result = evaluate(env, policy, count, "validate", longest, film.watch)
+        self._film = film.gif(env.pixel_spec.control_hz)
         return evaluation_row(result)
 
     def reached(self, step: int, row: dict[str, float]) -> None:
@@ -248,7 +257,7 @@ class TrainingRun:
 def training_run(
     config: RunConfig,
     stage: str,
-    env: PixelEnv,
+    env: PixelEnv | HeldOut,
     agent: Agent,
     total: int,
     inputs: dict[str, int],

@@ -12,6 +12,8 @@ from calql_vision.envs import gym, robosuite, tabletop
 from calql_vision.envs.family import MEMBERS, Family
 from calql_vision.types import PixelEnv, Policy
 
+NO_ENVIRONMENT = "none"  # the task of who has data alone
+UNKNOWN = "unknown"  # family of what data comes from that does not say it
 _OURS: dict[str, Family] = {"tabletop": tabletop, "robosuite": robosuite, "gym": gym}
 #: The first word of an environment's name -> the module behind it.
 FAMILIES = Table("calql_vision.environments", _OURS, MEMBERS)
@@ -45,11 +47,22 @@ def make_env(
     task's own); `kwargs` go to the family. Raises ValueError for an unknown name or camera.
     """
     family, _, task = name.partition("/")
+    check_environment(name)
     if family not in FAMILIES or not FAMILIES[family].knows(task):
         raise ValueError(f"unknown environment {name!r}; valid: {', '.join(_valid(family))}")
     size = FAMILIES[family].IMAGE_SIZE if image_size is None else image_size
     sides = (size, size) if isinstance(size, int) else (size[0], size[1])
     return FAMILIES[family].make(task, cameras, image_size=sides, horizon=horizon, **kwargs)
+
+
+def check_environment(name: str) -> None:
+    """ValueError for the name of data that comes from no environment we could make."""
+    if name.partition("/")[0] in (NO_ENVIRONMENT, UNKNOWN):
+        raise ValueError(
+            f"{name}: the data names no environment, so that nothing can be rolled out; pretrain "
+            "task=none learns from the data alone, and its policy acts in a loop of your own "
+            "(examples/act_without_simulator.py)"
+        )
 
 
 def make_expert(env: PixelEnv, noise: float | None = None, seed: int = 0) -> Policy:

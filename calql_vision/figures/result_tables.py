@@ -54,6 +54,18 @@ RESULTS = (
         lambda row: success(row.selected),
     ),
     PageColumn(
+        "action error",
+        "Without an environment nothing can succeed: mean distance of a number of the policy's "
+        "action from the demonstrator's, of a range of 2, on demonstrations that were held out. A "
+        "small one is no promise of success.",
+        _words("action_error", lambda values: mean_and_range(values, 3)),
+    ),
+    PageColumn(
+        "Q error",
+        "Mean |Q − return that followed| on the same demonstrations.",
+        _words("q_error", lambda values: mean_and_range(values, 2)),
+    ),
+    PageColumn(
         "cumulative regret",
         "Mean of 1 − success over all online episodes, exploration included; lower is better. In "
         "brackets, here and to the right: lowest to highest seed.",

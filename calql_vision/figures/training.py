@@ -17,6 +17,10 @@ from calql_vision.runs.metrics import Column
 from calql_vision.runs.record import TaskRuns
 
 _BANDS = 2  # methods whose bands are drawn: of more they mix into a colour of nobody
+_HELD_OUT = {
+    Column.ACTION_ERROR: "mean error of a number of the action, of a range of 2",
+    Column.Q_ERROR: "mean |Q \N{MINUS SIGN} return that followed|",
+}
 _LEARNING = {
     "td_loss": "TD loss",
     "penalty": "penalty",
@@ -28,7 +32,7 @@ _LEARNING = {
 def draw(results: TaskRuns) -> dict[str, Figure]:
     """Name -> figure; those for which no run has data are left out."""
     styles = method_styles(list(results.methods))
-    drawings = (success, regret, calibration, returns, decomposition, learning)
+    drawings = (success, held_out, regret, calibration, returns, decomposition, learning)
     with matplotlib.rc_context(STYLE):
         figures = {drawing.__name__: drawing(results, styles) for drawing in drawings}
     return {
@@ -64,6 +68,20 @@ def draw_success(axis: Axes, results: TaskRuns, styles: dict[str, Style]) -> Non
                 draw_seed(axis, places, curve.values, styles[label].colour, marker=".")
     axis.set(ylim=(-0.02, 1.02), ylabel="success rate")
     step_axis.dress(axis, ticks=4, sides=True)
+
+
+def held_out(results: TaskRuns, styles: dict[str, Style]) -> Figure:
+    """Where nothing is rolled out: errors on held-out demonstrations."""
+    figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
+    axes, step_axis = figure.subplots(1, 2), StepAxis.of(results)
+    for axis, (name, meaning) in zip(axes, _HELD_OUT.items(), strict=True):
+        for label, runs in results.methods.items():
+            draw_metric(axis, step_axis, runs, name, styles[label], label)
+        axis.set_title(meaning)
+        axis.set_ylim(bottom=0)
+        step_axis.dress(axis, ticks=3)
+    legend_on_top(figure, *axes)
+    return figure
 
 
 def regret(results: TaskRuns, styles: dict[str, Style]) -> Figure:

@@ -11,7 +11,7 @@ import numpy as np
 from calql_vision.datasets.hdf5_layout import IMAGE_SUFFIX, DatasetError, listing
 from calql_vision.datasets.names import checked_name
 from calql_vision.formats.letterbox import letterboxed, same_shape
-from calql_vision.types import EnvSpec, Episode
+from calql_vision.types import EnvSpec, Episode, Range
 
 #: What may tell that a step succeeded; None, the source's own mark, is the default.
 SUCCESS_RULES = {
@@ -162,7 +162,15 @@ class EpisodeBuilder:
             horizon=facts.horizon,
             control_hz=float(choice.control_hz or facts.control_hz),
             kwargs=facts.env_kwargs | choice.env_kwargs,
+            action_range=self._stated_range(),
         )
+
+    def _stated_range(self) -> Range | None:
+        """Where actions are rescaled: what they were."""
+        if not self._choice.rescale_actions or self._facts.action_range is None:
+            return None
+        low, high = self._facts.action_range
+        return tuple(map(float, low)), tuple(map(float, high))
 
     def _build(self, raw: RawEpisode) -> Episode | None:
         """The episode, cut at its first success; None if it has no whole transition.

@@ -25,6 +25,10 @@ class Column(StrEnum):
     MEAN_RETURN = "evaluation/mean_return"
     MEAN_LENGTH = "evaluation/mean_length"
     EPISODES = "evaluation/episodes"
+    ACTION_ERROR = "held_out/action_error"  # mean |policy's - demonstrator's|, without rollouts
+    HELD_OUT_Q = "held_out/q"  # mean Q of held-out demonstrations
+    HELD_OUT_RETURN = "held_out/return_to_go"  # their mean discounted return
+    Q_ERROR = "held_out/q_error"  # mean |Q - return-to-go| of theirs
     ONLINE_SUCCESS = "online/success"  # of one online episode: 1 or 0
     ONLINE_RETURN = "online/return"
     ONLINE_LENGTH = "online/length"

@@ -20,6 +20,7 @@ from calql_vision.engine.demonstrations import (
 from calql_vision.engine.device import choose_device
 from calql_vision.engine.environments import task_env
 from calql_vision.engine.experience import Experience
+from calql_vision.engine.held_out import HeldOut
 from calql_vision.engine.learn import learn
 from calql_vision.engine.policy import AgentPolicy, RandomPolicy
 from calql_vision.engine.rollout import rollout
@@ -33,6 +34,7 @@ from calql_vision.engine.training import (
     prepare,
 )
 from calql_vision.engine.training_run import TrainingRun, training_run
+from calql_vision.envs import check_environment
 from calql_vision.runs.layout import RunFolder
 from calql_vision.runs.metrics import Column
 from calql_vision.types import EnvSpec, Policy
@@ -48,6 +50,7 @@ class FinetuneConfig(TrainingConfig):
 def run(config: FinetuneConfig) -> dict[str, float]:
     """Fine-tune, evaluate now and then, save; returns the last evaluation."""
     prepare(config)
+    check_environment(config.task.name)
     start = starting_point(config)
     env = task_env(config.task)
     try:
@@ -195,8 +198,10 @@ class OnlineTraining:
         begin, seed = self.training.step, self.config.seed
         number, agent = self.online.episodes, self.training.agent
         warm = begin >= self.how.random_steps + self.how.warmup_steps
+        env = self.training.env
+        assert not isinstance(env, HeldOut), "finetune has an environment"
         episode = rollout(
-            self.training.env,
+            env,
             self._policy(number),
             episode_seed("online", seed, number),
             most_steps=self.training.config.scale.longest_episode,

@@ -9,6 +9,7 @@ from calql_vision.engine.convergence import pretraining_updates
 from calql_vision.engine.demonstrations import load_demonstrations, proprio_statistics
 from calql_vision.engine.device import choose_device
 from calql_vision.engine.environments import task_env
+from calql_vision.engine.held_out import HeldOut, recorded_task, split_demonstrations
 from calql_vision.engine.learn import learn
 from calql_vision.engine.time_limit import with_fitting_horizon
 from calql_vision.engine.training import (
@@ -19,7 +20,9 @@ from calql_vision.engine.training import (
     prepare,
 )
 from calql_vision.engine.training_run import TrainingRun, training_run
+from calql_vision.envs import NO_ENVIRONMENT
 from calql_vision.runs.metrics import Column
+from calql_vision.types import PixelEnv
 
 
 @dataclass
@@ -35,24 +38,38 @@ def run(config: PretrainConfig) -> dict[str, float]:
             f"algo={config.algo.label} learns online alone (algo.online.pretrained=false); "
             "run finetune, which needs no checkpoint"
         )
-    device = choose_device(config.device)
+    if config.task.name == NO_ENVIRONMENT:
+        return _from_data_alone(config)
     env = task_env(config.task)
     try:
         buffer = load_demonstrations(config, env.pixel_spec)
         task, env = with_fitting_horizon(config.task, env, buffer)
         config = replace(config, task=task)
         check_fit(config, buffer, env)
-        spec = env.pixel_spec
-        agent = build_agent(spec, config.algo, config.encoder, device, config.seed)
-        agent.normalise_proprio(*proprio_statistics(buffer))
-        total, inputs = (
-            pretraining_updates(config.scale, task, config.algo, buffer),
-            checksums(buffer),
-        )
-        with training_run(config, "pretrain", env, agent, total, inputs) as training:
-            return _train(training, buffer)
+        return _learn(config, buffer, env)
     finally:
         env.close()
+
+
+def _from_data_alone(config: PretrainConfig) -> dict[str, float]:
+    """Without an environment: some demonstrations are held out and take its place."""
+    config, spec = recorded_task(config)
+    buffer, held_out = split_demonstrations(config, spec)
+    return _learn(config, buffer, HeldOut(spec, held_out))
+
+
+def _learn(
+    config: PretrainConfig, buffer: EpisodeBuffer, env: PixelEnv | HeldOut
+) -> dict[str, float]:
+    device = choose_device(config.device)
+    agent = build_agent(env.pixel_spec, config.algo, config.encoder, device, config.seed)
+    agent.normalise_proprio(*proprio_statistics(buffer))
+    total, inputs = (
+        pretraining_updates(config.scale, config.task, config.algo, buffer),
+        checksums(buffer),
+    )
+    with training_run(config, "pretrain", env, agent, total, inputs) as training:
+        return _train(training, buffer)
 
 
 def _train(training: TrainingRun, buffer: EpisodeBuffer) -> dict[str, float]:

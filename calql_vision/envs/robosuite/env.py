@@ -56,10 +56,10 @@ class RobosuiteEnv(gymnasium.Env):
     ) -> None:
         _check_sizes(image_size, horizon)
         installed = robosuite.__version__
-        arguments = {"robots": ["Panda"], "control_freq": 20} | arguments
-        arguments["robots"] = robots.spelled(arguments["robots"])
+        robot = robots.spelled(arguments.get("robots", ["Panda"]))
+        arguments = {"control_freq": 20} | arguments | {"robots": robot}
         if controller is not None:
-            named = robots.named_controller(controller, arguments["robots"])
+            named = robots.named_controller(controller, robot)
             arguments["controller_configs"] = named
         arguments = current_arguments(arguments, env_version, installed)
         self.task, self.render_mode = task, render_mode
