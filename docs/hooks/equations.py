@@ -11,5 +11,10 @@ _DISPLAYED = re.compile(r'<div class="arithmatex">\\\[(.*?)\\\]</div>', re.DOTAL
 
 
 def on_page_content(content: str, **_: Any) -> str:
-    content = _DISPLAYED.sub(lambda found: convert(html.unescape(found[1]), "block"), content)
+    content = _DISPLAYED.sub(lambda found: _displayed(html.unescape(found[1])), content)
     return _INLINE.sub(lambda found: convert(html.unescape(found[1])), content)
+
+
+def _displayed(equation: str) -> str:
+    """A long one scrolls by itself on a narrow screen."""
+    return f'<div class="equation" tabindex="0">{convert(equation, "block")}</div>'
