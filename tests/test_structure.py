@@ -1,6 +1,7 @@
 """The shape of the project: floors, packages, lock file, wheel."""
 
 import ast
+import os
 import shutil
 import subprocess
 import sys
@@ -201,6 +202,18 @@ def test_make_knows_which_methods_need_no_pretraining(tmp_path):
         planned = make(tmp_path, "finetune", f"ALGO={name}").stdout
         assert (" pretrain task=" in planned) is config.online.pretrained, name
     assert {config.name for config in configs.values()} == set(AGENTS), "a YAML for every row"
+
+
+def test_make_goes_on_with_an_interrupted_run_and_replaces_an_outdated_one(tmp_path):
+    folder = tmp_path / "runs/tabletop/lift/cal_ql/seed0/pretrain"
+    folder.mkdir(parents=True)
+    (folder / "state.pt").touch()
+    planned = make(tmp_path, "pretrain").stdout
+    assert " pretrain task=" in planned
+    assert "overwrite=true" not in planned.rpartition(" pretrain task=")[2]
+    (folder / "checkpoint.pt").touch()
+    os.utime(folder / "checkpoint.pt", (0, 0))  # older than the demonstrations
+    assert "overwrite=true" in make(tmp_path, "pretrain").stdout.rpartition(" pretrain task=")[2]
 
 
 def test_make_uses_a_run_again_only_for_what_was_asked_when_it_was_made(tmp_path):
