@@ -16,6 +16,7 @@ import pytest
 
 from calql_vision.datasets.claimed_size import MOST_UNPACKED, check_claim
 from calql_vision.datasets.hdf5 import DatasetError, read_episodes
+from calql_vision.envs.robosuite.assets import check_model
 from calql_vision.formats.lerobot_table import pictures, read_table
 from calql_vision.stages import convert
 from calql_vision.stages.convert import ConvertConfig
@@ -113,6 +114,20 @@ def test_a_picture_has_the_size_that_its_dataset_says():
         pictures("wrist", [{"bytes": png(30000, 30000)}], [8, 8, 3], held=10**6)
     with little_memory(), pytest.raises(DatasetError, match=BOTH):
         pictures("wrist", [{"bytes": png(8, 8)}] * 9, [30000, 30000, 3], held=10**6)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "<asset><hfield name='h' size='1 1 1 1' nrow='100000' ncol='100000'/></asset>",
+        "<asset><texture name='t' type='2d' builtin='flat' width='9' height='9999999'/></asset>",
+        "<size memory='1T'/>",
+        "<worldbody><replicate count='1000000000'><geom size='1'/></replicate></worldbody>",
+    ],
+)
+def test_a_model_claims_no_size(part):
+    with pytest.raises(ValueError, match=r"it (claims|has) "):
+        check_model(f"<mujoco>{part}</mujoco>", Path("/"))
 
 
 def test_env_args_claim_no_picture_of_any_size(foreign_file, demo, tmp_path):

@@ -12,7 +12,7 @@ import numpy as np
 
 from calql_vision.envs.rendering import load_mujoco
 from calql_vision.envs.robosuite import older_models
-from calql_vision.envs.robosuite.assets import check_files
+from calql_vision.envs.robosuite.assets import check_model
 
 mujoco = load_mujoco()  # before robosuite, which would settle MUJOCO_GL by itself
 
@@ -29,6 +29,11 @@ _BARE = {
     "seed": 0,  # of the model itself, the sizes of its objects: the same in every environment
 }
 _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+#: What robosuite and MuJoCo raise for a model that is not theirs.
+_UNFIT = (
+    ValueError, KeyError, AttributeError, TypeError, IndexError, ElementTree.ParseError,
+    mujoco.FatalError,
+)  # fmt: skip
 #: What robosuite says on every import and every reset, whatever one does.
 _REMARKS = ("private macro file", "setup_macros", "robosuite_models", "whole-body IK")
 
@@ -196,7 +201,7 @@ class Simulation:
         try:
             load = self._load_older if older_models.fits(xml, self._own_xml) else self._load
             load(xml)
-        except (ValueError, KeyError, AttributeError, ElementTree.ParseError) as error:
+        except _UNFIT as error:
             self._load(self._own_xml)
             raise ValueError(
                 f"the model does not fit {type(self.env).__name__} of robosuite "
@@ -219,7 +224,7 @@ class Simulation:
 
     def _load(self, xml: str) -> None:
         installed = self.env.edit_model_xml(xml)
-        check_files(installed, Path(_HOME))
+        check_model(installed, Path(_HOME))
         self.env.reset_from_xml_string(installed)
         self._xml = xml
         self._remember_model()
