@@ -11,7 +11,7 @@ from calql_vision.datasets.hdf5_arrays import numbers, stored_array, take
 from calql_vision.datasets.hdf5_layout import demo_names
 from calql_vision.datasets.hdf5_open import open_dataset
 from calql_vision.datasets.hdf5_select import Selection, camera_key, find_spec
-from calql_vision.formats.pixels import Facts, RawEpisode
+from calql_vision.formats.raw_episode import Facts, RawEpisode
 
 
 @dataclass(frozen=True)

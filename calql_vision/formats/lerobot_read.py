@@ -13,7 +13,7 @@ from calql_vision.formats.lerobot import ACTION, CAMERA, DATA, DONE, REWARD, STA
 from calql_vision.formats.lerobot_meta import Meta
 from calql_vision.formats.lerobot_table import pictures, read_table, vectors
 from calql_vision.formats.mp4 import FrameReader
-from calql_vision.formats.pixels import Facts, RawEpisode, positive
+from calql_vision.formats.raw_episode import Facts, RawEpisode, positive
 
 _OBSERVATION = "observation."
 #: Where the objects are, which a camera must find out: not proprioception.

@@ -21,7 +21,7 @@ from calql_vision.formats.minari_check import (
     most_pixels,
     reading,
 )
-from calql_vision.formats.pixels import Facts, RawEpisode
+from calql_vision.formats.raw_episode import Facts, RawEpisode
 
 
 def is_minari(path: Path) -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 from calql_vision.datasets.hdf5_layout import IMAGE_SUFFIX, DatasetError, listing
 from calql_vision.datasets.names import in_order
 from calql_vision.formats.npz_archive import read_npz
-from calql_vision.formats.pixels import Facts, RawEpisode, positive
+from calql_vision.formats.raw_episode import Facts, RawEpisode, positive
 
 _RESERVED = ("images", "actions", "rewards", "success")
 

@@ -3,14 +3,14 @@
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from calql_vision.datasets.hdf5_layout import IMAGE_SUFFIX, DatasetError, listing
 from calql_vision.datasets.names import checked_name
 from calql_vision.formats.letterbox import letterboxed, same_shape
+from calql_vision.formats.raw_episode import PixelSource, RawEpisode
 from calql_vision.types import EnvSpec, Episode, Range
 
 #: What may tell that a step succeeded; None, the source's own mark, is the default.
@@ -21,44 +21,6 @@ SUCCESS_RULES = {
     "all": "the last step of every episode",
 }
 _ACTION_TOLERANCE = 1e-5  # rounding that an action may have beyond [-1, 1]
-
-
-@dataclass(frozen=True)
-class RawEpisode:
-    """An episode as its source has it; its observations are T, or T+1 with the last one."""
-
-    name: str  # for errors
-    images: dict[str, np.ndarray]  # camera -> uint8 [T or T+1, H, W, 3], upright
-    proprio: dict[str, np.ndarray]  # name -> [T or T+1, n]
-    actions: np.ndarray  # [T, A]
-    marks: dict[str | None, np.ndarray]  # rule -> bool [T], for the rules that the source serves
-    rewards: np.ndarray | None = None  # [T]; serves the rule `reward`
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a source says of its environment, 0 or None where it is silent."""
-
-    env: str | None  # "family/task"
-    env_kwargs: dict[str, Any]
-    control_hz: float
-    horizon: int  # steps; the longest episode where the source is silent
-    action_range: tuple[np.ndarray, np.ndarray] | None = None  # least and greatest, [A] each
-    range_is_declared: bool = False  # by the environment; else it was found in the data
-
-
-class PixelSource(Protocol):
-    """Episodes of another project."""
-
-    @property
-    def path(self) -> Path: ...
-
-    def facts(self) -> Facts: ...
-
-    def __len__(self) -> int:
-        """Number of episodes."""
-
-    def __iter__(self) -> Iterator[RawEpisode]: ...
 
 
 @dataclass(frozen=True)
@@ -334,13 +296,6 @@ class EpisodeBuilder:
 
 def _by(size: tuple[int, int]) -> str:
     return f"{size[0]} x {size[1]}"
-
-
-def positive(place: str, values: np.ndarray) -> np.ndarray:
-    """Where finite numbers are above 0, bool. Raises DatasetError, which begins with `place`."""
-    if values.dtype.kind not in "fiub" or not np.isfinite(values).all():
-        raise DatasetError(f"{place} holds NaN, infinities or no numbers; drop or repair it")
-    return values > 0
 
 
 def _cut(observed: np.ndarray, length: int) -> np.ndarray:

@@ -19,7 +19,8 @@ from calql_vision.engine.replay import Storage, assemble, render
 from calql_vision.formats import Format, recognised, writable
 from calql_vision.formats.format import EpisodeWriter, WriteOptions
 from calql_vision.formats.hdf5 import PixelFile
-from calql_vision.formats.pixels import Choice, EpisodeBuilder, PixelSource
+from calql_vision.formats.pixels import Choice, EpisodeBuilder
+from calql_vision.formats.raw_episode import PixelSource
 from calql_vision.formats.states import Recordings
 from calql_vision.runs.launch import software_versions, typed_command
 from calql_vision.types import EnvSpec

@@ -11,7 +11,7 @@ import torch
 
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.formats.format import Format, WriteOptions
-from calql_vision.formats.pixels import Facts, RawEpisode
+from calql_vision.formats.raw_episode import Facts, RawEpisode
 from calql_vision.types import EnvSpec, Episode
 
 
