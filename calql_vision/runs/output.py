@@ -9,6 +9,7 @@ from calql_vision.datasets.whole_file import OutputError, check_place
 from calql_vision.runs.diagnosis import ARRAYS, Diagnosis
 from calql_vision.runs.diagnosis import JSON as DIAGNOSIS
 from calql_vision.runs.evaluation import EvaluatedCheckpoint
+from calql_vision.runs.exported import CARD, FACTS, WEIGHTS, ExportedPolicy
 from calql_vision.runs.launch import Launch
 from calql_vision.runs.layout import (
     BEST,
@@ -16,7 +17,9 @@ from calql_vision.runs.layout import (
     CONFIG,
     EPISODES,
     EVALUATION,
+    FILM,
     LAUNCH,
+    LIVE,
     METRICS,
     STATE,
     TENSORBOARD,
@@ -26,8 +29,9 @@ from calql_vision.runs.state import RunState
 from calql_vision.runs.versioned_json import OtherFormatError
 
 #: What each stage writes in its folder.
-RUN = (CHECKPOINT, BEST, STATE, EPISODES, METRICS, CONFIG, LAUNCH, TENSORBOARD)
+RUN = (CHECKPOINT, BEST, STATE, EPISODES, METRICS, CONFIG, LAUNCH, LIVE, FILM, TENSORBOARD)
 EVALUATED, DIAGNOSED = (EVALUATION, VIDEO), (DIAGNOSIS, ARRAYS)
+EXPORTED = (WEIGHTS, FACTS, CARD)
 
 
 def output_folder(
@@ -68,6 +72,10 @@ def is_evaluation(folder: Path) -> bool:
 
 def is_diagnosis(folder: Path) -> bool:
     return _reads(Diagnosis.load, folder / DIAGNOSIS)
+
+
+def is_exported(folder: Path) -> bool:
+    return _reads(ExportedPolicy.load, folder)
 
 
 def has_words(path: Path, words: str) -> bool:

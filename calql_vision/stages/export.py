@@ -12,6 +12,7 @@ from calql_vision.figures.demonstrations import read_demonstrations
 from calql_vision.figures.pages import page
 from calql_vision.runs.exported import FACTS
 from calql_vision.runs.layout import RunFolder
+from calql_vision.runs.output import EXPORTED, check_folder, is_exported
 from calql_vision.runs.record import Run, read_run
 
 
@@ -47,6 +48,7 @@ def _places(config: ExportConfig) -> tuple[Path, Path]:
                 "checkpoint=runs/.../finetune/checkpoint.pt output=folder"
             )
     folder = Path(config.output)
+    check_folder(folder, EXPORTED, is_exported)
     if (folder / FACTS).exists() and not config.overwrite:
         raise ValueError(f"{folder} holds a policy; set overwrite=true to replace it")
     return Path(config.checkpoint), folder

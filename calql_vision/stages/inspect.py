@@ -24,8 +24,12 @@ from calql_vision.datasets.hdf5_read import read_named_episodes, read_spec
 from calql_vision.datasets.hdf5_select import Selection
 from calql_vision.datasets.hdf5_write import DONE_MODES, dones
 from calql_vision.datasets.names import printable
+from calql_vision.datasets.progress import progress
 from calql_vision.datasets.returns import RewardConfig
+from calql_vision.engine.checkpoint import Checkpoint
+from calql_vision.engine.demonstration_values import critic_values, returns
 from calql_vision.figures.contact_sheet import ContactSheet, is_sheet
+from calql_vision.figures.rerun_recording import RerunRecording, check_recording
 from calql_vision.formats import check_converted
 from calql_vision.runs.config import TaskConfig
 from calql_vision.runs.output import check_folder
@@ -41,6 +45,8 @@ class InspectConfig:
     filter_key: str | None = option(None, "a subset of the demos, such as train; null: all of them")
     reward: RewardConfig = field(default_factory=RewardConfig)  # before the returns-to-go
     contact_sheet: str | None = option(None, "path of the picture; null: <data>_contact_sheet.png")
+    rerun: str | None = option(None, "an .rrd file for the viewer of rerun; null: none")
+    checkpoint: str | None = option(None, "whose Q that file shows; null: returns alone")
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,8 @@ def run(config: InspectConfig) -> InspectResult:
     usual = path.with_name(f"{path.stem}_contact_sheet.png")
     picture = Path(config.contact_sheet or usual)
     check_folder(picture.parent, [picture.name], lambda _: picture == usual or is_sheet(picture))
+    if config.rerun:
+        check_recording(Path(config.rerun))
     selection = Selection(filter_key=config.filter_key)
     spec = read_spec(path, selection)
     sheet, episodes = ContactSheet(spec), []
@@ -74,7 +82,24 @@ def run(config: InspectConfig) -> InspectResult:
     _print_page(path, spec, storage, episodes, suspicious, config)
     sheet.save(picture)
     print(f"contact sheet: {picture}")
+    if config.rerun:
+        _record(config, path, len(episodes))
     return InspectResult(spec, episodes, suspicious, picture)
+
+
+def _record(config: InspectConfig, path: Path, total: int) -> None:
+    recording = Path(config.rerun or "")
+    if config.checkpoint:
+        checkpoint = Checkpoint.load(Path(config.checkpoint))
+        spec, episodes = checkpoint.spec, critic_values(path, config.filter_key, checkpoint)
+    else:
+        selection = Selection(filter_key=config.filter_key)
+        spec = read_spec(path, selection)
+        episodes = returns(path, selection, config.task.discount, config.reward)
+    with RerunRecording(recording, spec) as file:
+        for name, episode, values in progress(episodes, "rerun", total, unit="episode"):
+            file.add(name, episode, values)
+    print(f"rerun {recording}")
 
 
 @dataclass(frozen=True)

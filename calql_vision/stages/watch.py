@@ -14,8 +14,10 @@ from calql_vision.figures.style import method_styles
 from calql_vision.figures.training import draw
 from calql_vision.runs.config import TaskConfig
 from calql_vision.runs.layout import find_runs
+from calql_vision.runs.output import check_folder, has_words
 from calql_vision.runs.record import read_runs
 
+_OURS = "<!-- calql-vision watch -->"
 _CURVES = ("success", "regret", "calibration", "learning")
 
 
@@ -36,7 +38,9 @@ def run(config: WatchConfig) -> Path:
     Raises ValueError where the task has no run, and the page is to be written once.
     """
     check_ranges(config)
-    path = Path(config.output or Path("reports") / config.task.label / "watch.html")
+    usual = Path("reports") / config.task.label / "watch.html"
+    path = Path(config.output or usual)
+    check_folder(path.parent, [path.name], lambda _: path == usual or has_words(path, _OURS))
     _await_first_row(config)
     running = _write(config, path)
     print(f"watch: {path}", flush=True)
