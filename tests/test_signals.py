@@ -50,6 +50,6 @@ def test_in_the_midst_of_training(number, tmp_path, demonstrations):
     assert code == 128 + number
     assert "interrupted; pretrain goes on at update " in said.splitlines()[-1]
     assert "Traceback" not in said
-    assert {path.name for path in folder.iterdir()} == {
-        "config.yaml", "launch.json", "metrics.csv", "state.pt", "tensorboard",
-    }  # fmt: skip
+    names = {path.name for path in folder.iterdir()}
+    assert {"config.yaml", "launch.json", "metrics.csv", "state.pt"} <= names
+    assert not [name for name in names if "partial" in name or name == "run.lock"]

@@ -5,6 +5,7 @@ Python anew would take longer than the stages do at these sizes.
 """
 
 import csv
+import json
 import os
 import signal
 import sys
@@ -175,7 +176,14 @@ def without_clocks(path: Path) -> object:
         return [{k: v for k, v in row.items() if k not in CLOCKS} for row in csv.DictReader(file)]
 
 
-READERS: dict[str, Callable[[Path], object]] = {"metrics.csv": without_clocks}
+def without_seconds(path: Path) -> object:
+    return json.loads(path.read_text()) | {"seconds": None}
+
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "metrics.csv": without_clocks,
+    "live.json": without_seconds,
+}
 
 
 def results(folder: Path) -> dict[str, Path]:
@@ -198,7 +206,8 @@ def same(one: Path, other: Path) -> bool:
 
 
 #: Files that grow while a stage runs; all others are whole whenever they exist.
-GROWING = ("metrics.csv", "episodes.log", "run.lock", "state.pt", "best.pt")
+GROWING = ("metrics.csv", "episodes.log", "run.lock", "state.pt", "best.pt", "live.json",
+           "episodes.gif")  # fmt: skip
 
 
 def torn(place: Path, unbroken: Path) -> str | None:
