@@ -127,8 +127,8 @@ class PixelBatch:
         return [tensor for group in groups for tensor in group]
 
     def pinned(self) -> PixelBatch:
-        """In memory from which a GPU can copy while the CPU goes on."""
-        return self.map(torch.Tensor.pin_memory)
+        """In memory from which a GPU can copy while the CPU goes on; what is there stays there."""
+        return self.map(lambda part: part if part.is_cuda else part.pin_memory())
 
     def rows(self, start: int, stop: int) -> PixelBatch:
         """A part, as a view of the same memory."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from calql_vision.datasets.device_frames import DeviceFrames
 from calql_vision.datasets.frames import FramesOnDisk
 from calql_vision.datasets.growing_array import GrowingArray
 from calql_vision.datasets.returns import RewardConfig, n_step_returns, returns_to_go
@@ -42,6 +43,7 @@ class EpisodeBuffer:
         self._images: list[
             np.ndarray | FramesOnDisk
         ] = []  # of every episode, uint8 [T+1, V, H, W, 3]
+        self._device_frames: DeviceFrames | None = None  # the same, for a GPU
         self._lengths = GrowingArray()  # of every episode, int64: T
         self._ends = GrowingArray()  # int64, transitions up to and with each episode
         self._success = GrowingArray()  # of every episode, bool
@@ -100,6 +102,7 @@ class EpisodeBuffer:
         rewards, terminals = self.reward.apply(episode.rewards), np.zeros(length)
         terminals[-1] = episode.success
         self._images.append(episode.images)
+        self._upload(episode.images)
         self._proprio.extend(episode.proprio)
         self._lengths.extend(np.array([length]))
         self._ends.extend(np.array([len(self) + length]))
@@ -111,6 +114,20 @@ class EpisodeBuffer:
             returns_to_go = self._returns_of_last(rewards, terminals)
         self._returns_to_go.extend(returns_to_go)
         return returns_to_go
+
+    def keep_frames_on(self, device: torch.device, budget: int) -> None:
+        """Batches get their pixels from `device`, while all of them take at most `budget` bytes.
+
+        Where they take more, or some stay on disk, batches come from the host as before.
+        """
+        self._device_frames = DeviceFrames(device, budget)
+        for images in self._images:
+            self._upload(images)
+
+    def _upload(self, images: np.ndarray | FramesOnDisk) -> None:
+        frames = self._device_frames
+        if frames is not None and (isinstance(images, FramesOnDisk) or not frames.append(images)):
+            self._device_frames = None
 
     def leave_on_disk(self, images: FramesOnDisk) -> None:
         """The last episode's images are read from there, and no longer kept in memory."""
@@ -170,8 +187,10 @@ class EpisodeBuffer:
 
     def _blank_observation(self, batch_size: int) -> Observation:
         *frame, channels = self._images[0].shape[1:]
+        shape = (batch_size, *frame, channels * self.frame_stack)
+        device = self._device_frames.device if self._device_frames else None
         return Observation(
-            torch.empty(batch_size, *frame, channels * self.frame_stack, dtype=torch.uint8),
+            torch.empty(shape, dtype=torch.uint8, device=device),
             torch.empty(batch_size, self._proprio.rows.shape[1] * self.frame_stack),
         )
 
@@ -183,16 +202,29 @@ class EpisodeBuffer:
         self, episodes: np.ndarray, steps: np.ndarray, target: Observation
     ) -> None:
         """Images [B, V, H, W, 3 x frames] and proprioception [B, P x frames], oldest first."""
-        images = np.split(target.images.numpy(), self.frame_stack, axis=-1)
+        images = target.images.chunk(self.frame_stack, dim=-1)
         proprio = np.split(target.proprio.numpy(), self.frame_stack, axis=-1)
         first_frames = self._starts(episodes) + episodes  # an episode has a frame more than actions
         for back, frames, numbers in zip(
             reversed(range(self.frame_stack)), images, proprio, strict=True
         ):
             earlier = np.maximum(steps - back, 0)
-            places = zip(episodes.tolist(), earlier.tolist(), strict=True)
-            np.stack([self._images[e][t] for e, t in places], out=frames)
+            self._copy_frames(episodes, earlier, first_frames + earlier, frames)
             numbers[:] = self._proprio.rows[first_frames + earlier]
+
+    def _copy_frames(
+        self, episodes: np.ndarray, steps: np.ndarray, numbers: np.ndarray, target: torch.Tensor
+    ) -> None:
+        """The frames of these episodes at these steps, which have these numbers."""
+        if self._device_frames is not None:
+            target.copy_(self._device_frames.take(numbers))
+            return
+        places = zip(episodes.tolist(), steps.tolist(), strict=True)
+        frames = [self._images[e][t] for e, t in places]
+        if target.device.type == "cpu":
+            np.stack(frames, out=target.numpy())
+        else:  # the other half of the batch comes from the device
+            target.copy_(torch.from_numpy(np.stack(frames)))
 
 
 def _copy_rows(source: GrowingArray, chosen: np.ndarray, target: torch.Tensor) -> None:

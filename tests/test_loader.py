@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from calql_vision.datasets.buffer import EpisodeBuffer, MixedBuffer
+from calql_vision.datasets.device_frames import DeviceFrames
 from calql_vision.datasets.frame_store import read_episodes_within
 from calql_vision.datasets.growing_array import GrowingArray
 from calql_vision.datasets.hdf5 import EpisodeWriter
@@ -89,6 +90,29 @@ def test_gathering_is_stacking_sample_by_sample(recorded, frames):
     buffer = buffer_of(recorded, frames)
     everything = np.arange(len(buffer))
     assert_same(buffer.gather(everything), stacked(recorded, frames))
+
+
+BUDGETS = {"all": (10**6, 10**6), "demonstrations alone": (10**6, 0), "half of them": (600, 10**6)}
+
+
+@pytest.mark.parametrize("budgets", BUDGETS)
+@pytest.mark.parametrize("frames", [1, 2])
+def test_pixels_that_a_device_keeps_make_the_same_batches(recorded, small_spec, frames, budgets):
+    mixed = samplers(recorded, frames)["half and half"]
+    before = [mixed.sample(SIZE, np.random.default_rng(5))]
+    for buffer, budget in zip((mixed.offline, mixed.online), BUDGETS[budgets], strict=True):
+        buffer.keep_frames_on(CPU, budget)
+    assert_same(mixed.sample(SIZE, np.random.default_rng(5)), *before)
+    mixed.online.append(recorded[1])  # and what comes later
+    plain = buffer_of([*recorded[::-1], recorded[1]], frames)
+    everything = np.arange(len(plain))
+    assert_same(mixed.online.gather(everything), plain.gather(everything))
+
+
+def test_a_device_takes_no_more_than_its_budget():
+    frames, images = DeviceFrames(CPU, budget=10 * 24), np.zeros((4, 2, 2, 2, 3), dtype=np.uint8)
+    assert [frames.append(images) for _ in range(3)] == [True, True, False]
+    assert frames.take(np.array([7, 0])).shape == (2, 2, 2, 2, 3)
 
 
 @pytest.mark.parametrize("name", samplers([], 1))

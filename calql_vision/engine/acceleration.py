@@ -3,6 +3,8 @@
 import torch
 
 from calql_vision.agents import Agent
+from calql_vision.datasets.buffer import EpisodeBuffer
+from calql_vision.datasets.frame_store import parse_bytes
 from calql_vision.engine.device import choose_device
 from calql_vision.engine.graph import GraphUpdate
 from calql_vision.runs.config import RunConfig
@@ -15,9 +17,26 @@ def check_acceleration(config: RunConfig) -> None:
     for name, choices in (("compile", COMPILE), ("precision", PRECISION)):
         if getattr(config, name) not in choices:
             raise ValueError(f"{name}={getattr(config, name)}: choose {', '.join(choices)}")
+    gpu_budget(config)
     device = choose_device(config.device)
     if config.compile == "graph" and device.type != "cuda":
         raise ValueError(f"compile=graph needs a GPU, and this is {device}; set compile=none")
+
+
+def place_frames(config: RunConfig, device: torch.device, *buffers: EpisodeBuffer) -> None:
+    """Pixels on a GPU, as far as `data.gpu_budget` reaches; each buffer may take all of it."""
+    if device.type != "cuda" or config.data.gpu_budget is None:
+        return
+    for buffer in buffers:
+        buffer.keep_frames_on(device, gpu_budget(config))
+
+
+def gpu_budget(config: RunConfig) -> int:
+    """In bytes. Raises ValueError."""
+    try:
+        return parse_bytes(config.data.gpu_budget or "0B")
+    except ValueError as error:
+        raise ValueError(f"data.gpu_budget: {error}") from error
 
 
 def accelerate(agent: Agent, config: RunConfig) -> None:

@@ -96,6 +96,9 @@ class DataConfig:
         None, "which proprioception, in order; null: that of the environment"
     )
     memory_budget: str | None = option("8GiB", "pixels beyond this stay on disk; null: never")
+    gpu_budget: str | None = option(
+        "4GiB", "pixels of demonstrations, and of experience, that a GPU keeps; null: none"
+    )
     frame_store: str | None = option(None, "folder for pixels on disk; null: <path>.frames")
 
 

@@ -13,8 +13,8 @@ from calql_vision.runs.versioned_json import check_format
 FORMAT = 1
 #: Options that may differ between the parts of a run: they change neither weights nor metrics.
 MAY_DIFFER = {
-    "threads", "device", "output", "overwrite", "wandb", "checkpoint_every",
-    "data.memory_budget", "data.frame_store",
+    "threads", "device", "compile", "output", "overwrite", "wandb", "checkpoint_every",
+    "data.memory_budget", "data.frame_store", "data.gpu_budget",
 }  # fmt: skip
 
 

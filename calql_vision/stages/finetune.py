@@ -11,6 +11,7 @@ from calql_vision.agents import Agent, CalQL, build_agent
 from calql_vision.agents.config import online_config
 from calql_vision.configs import option
 from calql_vision.datasets.buffer import EpisodeBuffer, MixedBuffer, NStepReference
+from calql_vision.engine.acceleration import place_frames
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.demonstrations import (
     load_demonstrations,
@@ -65,6 +66,7 @@ def run(config: FinetuneConfig) -> dict[str, float]:
             demonstrations.frame_stack,
             online_reference(config, agent),
         )
+        place_frames(config, agent.device, demonstrations, online)
         experience = Experience(online, room_for_experience(config.data, demonstrations))
         total, inputs = (
             max(1, round(config.scale.online_steps * task.effort)),

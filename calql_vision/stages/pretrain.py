@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from calql_vision.agents import build_agent
 from calql_vision.datasets.buffer import EpisodeBuffer
+from calql_vision.engine.acceleration import place_frames
 from calql_vision.engine.convergence import pretraining_updates
 from calql_vision.engine.demonstrations import load_demonstrations, proprio_statistics
 from calql_vision.engine.device import choose_device
@@ -64,6 +65,7 @@ def _learn(
     device = choose_device(config.device)
     agent = build_agent(env.pixel_spec, config.algo, config.encoder, device, config.seed)
     agent.normalise_proprio(*proprio_statistics(buffer))
+    place_frames(config, agent.device, buffer)
     total, inputs = (
         pretraining_updates(config.scale, config.task, config.algo, buffer),
         checksums(buffer),

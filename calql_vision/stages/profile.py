@@ -11,7 +11,7 @@ from calql_vision.agents import Agent, build_agent
 from calql_vision.agents.config import AgentConfig
 from calql_vision.configs import option
 from calql_vision.datasets.buffer import EpisodeBuffer
-from calql_vision.engine.acceleration import accelerate
+from calql_vision.engine.acceleration import accelerate, place_frames
 from calql_vision.engine.bare_calls import BareCalls
 from calql_vision.engine.breakdown import time_sections
 from calql_vision.engine.demonstrations import load_demonstrations
@@ -54,6 +54,7 @@ def run(config: ProfileConfig) -> UpdateProfile:
     spec = env.pixel_spec
     env.close()
     buffer = episodes(config, spec)
+    place_frames(config, device, buffer)
     found = measure(config, spec, buffer, device)
     where = f"{device.type}, {torch.get_num_threads()} threads"
     print(f"profile: {spec.name}, {config.algo.label}, {config.encoder.name}, {where}")

@@ -81,3 +81,13 @@ def test_bfloat16_loses_little_over_a_thousand_updates(buffer):
     expected, found = train(whole, buffer, 500)[-1], train(half, buffer, 500)[-1]
     for key in ("td_loss", "q_data", "penalty"):
         assert found[key] == pytest.approx(expected[key], rel=0.1, abs=0.1), key
+
+
+def test_pixels_kept_on_the_gpu_make_the_same_updates(buffer):
+    kept = EpisodeBuffer(0.97, RewardConfig())
+    for number in range(20):
+        kept.append(random_episode(SPEC, 40, np.random.default_rng(number)))
+    kept.keep_frames_on(GPU, 10**9)
+    first, second = agent_of("cal_ql"), agent_of("cal_ql")
+    assert train(first, buffer) == train(second, kept)
+    assert_same(first, second)
