@@ -8,6 +8,7 @@ import torch
 from calql_vision.agents import Agent
 from calql_vision.agents.soft import SoftAgent
 from calql_vision.engine.exported import stored_agent
+from calql_vision.engine.stored_tensors import check_moments, check_weights
 from calql_vision.runs.checkpoint import CheckpointFile
 from calql_vision.runs.config import RunConfig
 from calql_vision.types import EnvSpec
@@ -55,16 +56,21 @@ class Checkpoint(CheckpointFile):
         Every weight must have its counterpart. An optimizer that only one side has, because
         another configuration trains the same weights, is dropped or starts afresh. What the
         agent's own configuration says of rates and temperature holds, not the checkpoint's.
+        Raises ValueError for what does not fit.
         """
+        check_weights(agent, self.weights)
         agent.load_state_dict(self.weights)
         for name in self.optimizers.keys() & agent.optimizers.keys():
-            agent.load_optimizer(name, self.optimizers[name])
+            optimizer, moments = agent.optimizers[name], self.optimizers[name].get("state")
+            check_moments(name, moments, optimizer)
+            own = optimizer.state_dict()["param_groups"]
+            agent.load_optimizer(name, {"state": moments, "param_groups": own})
         temperature = self.algo.get("initial_temperature")
         if isinstance(agent, SoftAgent) and agent.config.initial_temperature != temperature:
             agent.reset_temperature()
         agent.updates = self.updates
         if self.generator.shape == agent.generator.get_state().shape:  # else: of another device
-            agent.generator.set_state(self.generator)
+            _set_generator(agent.generator, self.generator)
 
     def checksum(self) -> int:
         """Of the weights."""
@@ -72,3 +78,10 @@ class Checkpoint(CheckpointFile):
         for value in self.weights.values():
             found = crc32(value.numpy().tobytes(), found)
         return found
+
+
+def _set_generator(generator: torch.Generator, state: torch.Tensor) -> None:
+    try:
+        generator.set_state(state)
+    except RuntimeError as error:
+        raise ValueError("the checkpoint's state of random numbers is damaged") from error

@@ -4,6 +4,7 @@ import torch
 
 from calql_vision.agents import AGENTS, Agent, build_agent
 from calql_vision.agents.config import with_options
+from calql_vision.configs.ranges import check_ranges
 from calql_vision.encoders import ENCODERS
 from calql_vision.runs.checkpoint import CheckpointFile
 from calql_vision.runs.exported import ExportedPolicy
@@ -41,7 +42,14 @@ class ExportedAgent(ExportedPolicy):
 
 
 def stored_agent(stored: CheckpointFile | ExportedPolicy, device: torch.device, seed: int) -> Agent:
-    """A fresh agent of the shape that was stored."""
-    config = with_options(AGENTS[stored.algo["name"]].options(), stored.algo)
-    encoder = ENCODERS[stored.encoder["name"]](**stored.encoder)
+    """A fresh agent of the shape that was stored. Raises ValueError for options that no stage
+    would have stored."""
+    try:
+        config = with_options(AGENTS[stored.algo["name"]].options(), stored.algo)
+        encoder = ENCODERS[stored.encoder["name"]](**stored.encoder)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"the stored options of algorithm or encoder are not ours ({error}); train again"
+        ) from error
+    check_ranges(encoder, "encoder.")
     return build_agent(stored.spec, config, encoder, device, seed)

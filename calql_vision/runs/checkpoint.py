@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from calql_vision.datasets.returns import RewardConfig
+from calql_vision.runs.checkpoint_check import check_stored
 from calql_vision.runs.config import RunConfig
 from calql_vision.runs.exported import FACTS
 from calql_vision.runs.tensor_file import load_tensors, save_tensors
@@ -73,15 +74,17 @@ class CheckpointFile:
         content = dict(content)
         found = content.pop("format", None)
         check_format(path, found, known=(2, 3, FORMAT))
-        if found == 2:
-            content["encoder"] = _own_options(content["encoder"])
-        plain = content.pop("config")
-        stage = content.pop("stage", None) or _stage_by_keys(plain)
         try:
+            if found == 2:
+                content["encoder"] = _own_options(content["encoder"])
+            plain = content.pop("config")
+            stage = content.pop("stage", None) or _stage_by_keys(plain)
             config, reward = RunConfig.from_dict(plain), RewardConfig(**content.pop("reward"))
-            return cls(stage=stage, config=config, reward=reward, **content)
-        except (TypeError, ValueError) as error:
+            read = cls(stage=stage, config=config, reward=reward, **content)
+            check_stored(read)
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
             raise ValueError(f"{path}: {error}; train again") from error
+        return read
 
     @property
     def spec(self) -> EnvSpec:

@@ -95,7 +95,7 @@ def _wrong(option: Option, value: str, found: Outcome) -> str | None:
 
 def _number(value: str) -> float | None:
     try:
-        return float(value)
+        return float(value.strip("[]"))
     except ValueError:
         return None
 
