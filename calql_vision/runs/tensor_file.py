@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Set
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 from calql_vision.datasets.whole_file import whole_file
@@ -43,17 +43,15 @@ def load_tensors(path: Path, keys: Set[str]) -> dict[str, Any]:
     return content
 
 
-def _archive(file: IO[bytes]) -> ZipFile:
-    try:
-        return ZipFile(file)
-    except OSError as error:  # a place that the file does not have
-        raise BadZipFile(str(error)) from error
-
-
 def _check_archive(path: Path) -> None:
     """BadZipFile for bytes that are not what was written, which torch itself does not notice, and
     for an archive that unpacks to more than it is."""
-    with path.open("rb") as file, _archive(file) as archive:
-        packed = any(entry.compress_type != ZIP_STORED for entry in archive.infolist())
-        if packed or archive.testzip() is not None:
-            raise BadZipFile("a check sum differs, or it is packed")
+    with path.open("rb") as file:
+        try:
+            with ZipFile(file) as archive:
+                packed = any(entry.compress_type != ZIP_STORED for entry in archive.infolist())
+                spoilt = archive.testzip()
+        except OSError as error:  # it names a place that the file does not have
+            raise BadZipFile(str(error)) from error
+    if packed or spoilt:
+        raise BadZipFile(f"{spoilt} has another check sum" if spoilt else "it is packed")
