@@ -191,6 +191,11 @@ cell:
 test: lint
 	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadscope
 
+# Hours: kills, full disks, damaged files, bad options; what came of them is docs/reliability.md.
+.PHONY: test-faults
+test-faults: $(READY)
+	$(VENV)/bin/python -m tests.faults --page docs/reliability.md $(ARGS)
+
 # What must hold on a GPU, for whoever has one; `make test` does not look there.
 .PHONY: test-gpu
 test-gpu: $(READY)

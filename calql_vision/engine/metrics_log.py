@@ -5,9 +5,12 @@ from typing import Any
 
 import yaml
 
+from calql_vision.datasets.disk_space import said_when_full
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.runs.layout import FILM, METRICS, TENSORBOARD
 from calql_vision.runs.metrics import MetricsFile
+
+KEPT = "metrics.csv has the same"  # if TensorBoard's files find no room
 
 
 class MetricsLog:
@@ -27,17 +30,19 @@ class MetricsLog:
 
         self.file = MetricsFile(folder / METRICS, keep)
         purge = step + 1 if keep else None  # what an interrupted part has shown beyond
-        self._board = SummaryWriter(str(folder / TENSORBOARD), purge_step=purge)
-        if config and not keep:
-            self._board.add_text("config", f"```yaml\n{yaml.safe_dump(config)}```")
+        self._shown, self._film = folder / TENSORBOARD, folder / FILM
+        with said_when_full(self._shown, KEPT):
+            self._board = SummaryWriter(str(self._shown), purge_step=purge)
+            if config and not keep:
+                self._board.add_text("config", f"```yaml\n{yaml.safe_dump(config)}```")
         self._wandb = _wandb_run(wandb_project, str(folder), config) if wandb_project else None
-        self._film = folder / FILM
 
     def write(self, step: int, row: dict[str, float]) -> None:
         """Log `row` at gradient or environment step `step`."""
         self.file.append(step, row)
-        for name, value in row.items():
-            self._board.add_scalar(name, value, step)
+        with said_when_full(self._shown, KEPT):
+            for name, value in row.items():
+                self._board.add_scalar(name, value, step)
         if self._wandb is not None:
             self._wandb.log(row, step=step)
 
@@ -50,14 +55,16 @@ class MetricsLog:
             partial.write_bytes(film)
         image = Summary.Image(encoded_image_string=film)
         summary = Summary(value=[Summary.Value(tag="episodes", image=image)])
-        self._board.file_writer.add_summary(summary, step)
+        with said_when_full(self._shown, KEPT):
+            self._board.file_writer.add_summary(summary, step)
         if self._wandb is not None:
             from wandb import Video
 
             self._wandb.log({"episodes": Video(str(self._film), format="gif")}, step=step)
 
     def close(self) -> None:
-        self._board.close()
+        with said_when_full(self._shown, KEPT):
+            self._board.close()
         if self._wandb is not None:
             self._wandb.finish()
 

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from calql_vision.datasets.disk_space import said_when_full
 from calql_vision.datasets.frames import FramesOnDisk
 
 if TYPE_CHECKING:  # it brings torch, which reading runs does without
     from calql_vision.types import Episode
 
+KEPT = "the run goes on from its last state"
 _HEADER = struct.Struct("<QQ")
 
 
@@ -56,9 +58,10 @@ class EpisodeLog:
         ):  # fmt: skip
             np.save(payload, array, allow_pickle=False)
         content = payload.getbuffer()
-        self._file.write(_HEADER.pack(len(content), zlib.crc32(content)))
-        self._file.write(content)
-        self._file.flush()
+        with said_when_full(self.path, KEPT):
+            self._file.write(_HEADER.pack(len(content), zlib.crc32(content)))
+            self._file.write(content)
+            self._file.flush()
         return self._frames(episode.images.shape)
 
     def read(self) -> Iterator[tuple[LoggedEpisode, FramesOnDisk]]:
@@ -87,4 +90,5 @@ class EpisodeLog:
         return FramesOnDisk(self._file, self.size - int(np.prod(shape)), shape)
 
     def close(self) -> None:
-        self._file.close()
+        with said_when_full(self.path, KEPT):
+            self._file.close()

@@ -1,6 +1,7 @@
 """metrics.csv: a row per logged step of training, a column per number."""
 
 import csv
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from calql_vision.datasets.disk_space import said_when_full
 from calql_vision.datasets.whole_file import whole_file
 
 
@@ -115,9 +117,15 @@ class MetricsFile:
         self._columns += new
         if new:
             self._rewrite()
-        else:
-            with self.path.open("a", newline="") as file:
-                csv.DictWriter(file, self._columns).writerow(self._rows[-1])
+            return
+        whole = self.path.stat().st_size
+        with said_when_full(self.path, f"the rows before that of step {step} are kept"):
+            try:
+                with self.path.open("a", newline="") as file:
+                    csv.DictWriter(file, self._columns).writerow(self._rows[-1])
+            except OSError:
+                os.truncate(self.path, whole)
+                raise
 
     def column(self, name: str) -> list[float]:
         """The values of the rows that have one for `name`."""

@@ -60,7 +60,7 @@ def _page(parts: dict[str, dict]) -> str:
             numbers = (row["tried"], row["correct"], row["sentences"], len(row["defects"]))
             lines.append(f"| {row['part']} | {' | '.join(map(str, numbers))} |")
     lines += ["", *_circumstances(parts), "", *_defects(parts)]
-    return "\n".join(lines) + f"\n\n{_DATA}{json.dumps(parts)} -->\n"
+    return "\n".join(lines) + f"\n\n{_DATA}{json.dumps(parts).replace('-->', '')} -->\n"
 
 
 def _circumstances(parts: dict[str, dict]) -> list[str]:
