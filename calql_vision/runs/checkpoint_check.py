@@ -8,8 +8,7 @@ from calql_vision.configs.plain_types import check_types, has_type
 from calql_vision.configs.ranges import check_ranges, contains
 from calql_vision.runs.layout import TRAINING_STAGES
 
-if TYPE_CHECKING:  # checkpoint.py imports this
-    from calql_vision.runs.checkpoint import CheckpointFile
+if TYPE_CHECKING:
     from calql_vision.types import EnvSpec
 
 _PLAIN: dict[str, Any] = {
@@ -20,8 +19,11 @@ _PLAIN: dict[str, Any] = {
 _SIDE, _COUNT = "[1, 4096]", "[0, 1e12]"
 
 
-def check_stored(found: CheckpointFile) -> None:
-    """ValueError, TypeError or LookupError for values that no stage would have stored."""
+def check_stored(found: Any) -> None:
+    """ValueError, TypeError or LookupError for values that no stage would have stored.
+
+    `found` is a CheckpointFile, whose module imports this one.
+    """
     import torch
 
     for name, kind in _PLAIN.items():
