@@ -40,12 +40,12 @@ def checkpoint(tmp_path, small_spec):
     return make
 
 
-def recorded(data: Path, **words: str) -> dict[str, list]:
+def recorded(data: Path, checkpoint: str | None = None) -> dict[str, list]:
     """What rerun finds at every step: column -> its values."""
     import rerun
 
     path = data.with_suffix(".rrd")
-    inspect.run(InspectConfig(data=str(data), rerun=str(path), **words))
+    inspect.run(InspectConfig(data=str(data), rerun=str(path), checkpoint=checkpoint))
     view = rerun.dataframe.load_recording(str(path)).view(index="step", contents="/**")
     table = view.select().read_all()
     names = ["step", *(name for name in table.column_names if name.startswith("/"))]

@@ -55,8 +55,9 @@ class MetricsLog:
             partial.write_bytes(film)
         image = Summary.Image(encoded_image_string=film)
         summary = Summary(value=[Summary.Value(tag="episodes", image=image)])
+        writer: Any = self._board.file_writer
         with said_when_full(self._shown, KEPT):
-            self._board.file_writer.add_summary(summary, step)
+            writer.add_summary(summary, step)
         if self._wandb is not None:
             from wandb import Video
 
