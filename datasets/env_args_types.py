@@ -71,6 +71,8 @@ def _is_range(value: Any) -> bool:
 _finite = _number_within(-sys.float_info.max, sys.float_info.max, int, float)
 
 
+#: Steps of an episode, at most.
+MOST_STEPS = 10**6
 _Rule = tuple[Callable[[Any], bool], str]
 _MAPPING: _Rule = (lambda value: isinstance(value, dict), "a mapping")
 _SIDE: _Rule = (_number_within(1, 8192, int), "a whole number of pixels from 1 to 8192")
@@ -88,6 +90,6 @@ _KWARGS: dict[str, _Rule] = {
     "camera_names": (lambda value: _is_name(value) or _are_names(value), "a list of names"),
     "camera_heights": _SIDE,
     "camera_widths": _SIDE,
-    "horizon": (_number_within(0, 10**6, int), "a whole number of steps up to a million"),
+    "horizon": (_number_within(0, MOST_STEPS, int), "a whole number of steps up to a million"),
     "control_freq": (_number_within(0, 10**5, int, float), "a number of steps per second"),
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from calql_vision.datasets.env_args_types import MOST_STEPS
 from calql_vision.datasets.hdf5_layout import IMAGE_SUFFIX, DatasetError, listing
 from calql_vision.datasets.names import checked_name
 from calql_vision.formats.letterbox import letterboxed, same_shape
@@ -82,7 +83,7 @@ class EpisodeBuilder:
             else:
                 successes += episode.success
                 yield episode
-            if raw.rewards is not None:
+            if raw.rewards is not None and raw.rewards.dtype.kind in "biuf":
                 rewards.append(np.ravel(raw.rewards))
         if not successes:
             self._warn_of_failure(np.concatenate(rewards))
@@ -115,6 +116,11 @@ class EpisodeBuilder:
             checked_name(name, f"{self._source.path}: an observation")
         if len(set(names)) < len(names):
             raise DatasetError(f"{self._source.path}: two observations of one name; rename them")
+        if facts.horizon > MOST_STEPS:
+            raise DatasetError(
+                f"{self._source.path}: states episodes of {short(facts.horizon)} steps, and "
+                f"{MOST_STEPS:,} are the most; correct it"
+            )
         return EnvSpec(
             name=choice.env or facts.env or f"unknown/{self._source.path.name}",
             cameras=tuple(cameras),

@@ -79,11 +79,14 @@ class StatesFile:
             states = take(demo, stored, slice(None))
             if states.dtype.kind != "f" or not np.isfinite(states).all():
                 raise fault(demo, "states", "holds NaN, infinities or no numbers; drop the demo")
+            has_rewards = "rewards" in demo
+            if has_rewards:
+                numbers(demo, "rewards", ndim=1, length=len(actions))
             return Recording(
                 states=states,
                 actions=actions,
                 model=text(demo, "model_file"),
-                has_rewards="rewards" in demo,
+                has_rewards=has_rewards,
             )
 
     def copy_demo(self, name: str, demo: h5py.Group) -> None:
