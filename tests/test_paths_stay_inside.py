@@ -60,8 +60,8 @@ def test_an_hdf5_file_takes_nothing_from_another(foreign_file, demo, tmp_path, r
 
 
 def test_a_mask_names_demos_alone(foreign_file, demo):
-    path = foreign_file({"demo_0": demo([0, 1])}, masks={"train": ["demo_0/obs/.."]})
-    with pytest.raises(DatasetError, match="mask/train lists demo_0/obs/"):
+    path = foreign_file({"demo_0": demo([0, 1])}, masks={"train": ["demo_0/obs"]})
+    with pytest.raises(DatasetError, match="mask/train lists demo_0/obs, which data"):
         list(read_episodes(path, convert.Selection(filter_key="train")))
 
 
