@@ -58,7 +58,8 @@ def _are_names(value: Any) -> bool:
 
 def _number_within(least: float, most: float, *kinds: type) -> Callable[[Any], bool]:
     def fits(value: Any) -> bool:
-        return isinstance(value, kinds) and not isinstance(value, bool) and least <= value <= most
+        counts = isinstance(value, kinds) and not isinstance(value, bool)
+        return counts and bool(least <= value <= most)
 
     return fits
 

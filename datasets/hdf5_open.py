@@ -72,7 +72,9 @@ def _check_link(path: Path, file: h5py.File, name: bytes, kind: int) -> None:
 
 
 def _check_object(path: Path, name: str, found: h5py.Group | h5py.Dataset) -> None:
-    list(found.attrs.values())  # damage shows here rather than half-way
+    for value in found.attrs.values():  # damage shows here rather than half-way
+        if isinstance(value, str):
+            value.encode()
     if not isinstance(found, h5py.Dataset):
         return
     plan = found.id.get_create_plist()

@@ -43,8 +43,8 @@ class StoredArray:
         _, shape, kind, by_columns, content = state
         self.value = content
         if isinstance(content, bytes):
-            order = "F" if by_columns else "C"
-            self.value = np.frombuffer(content, kind.numbers()).reshape(shape, order=order)
+            flat = np.frombuffer(content, kind.numbers())
+            self.value = flat.reshape(shape, order="F") if by_columns else flat.reshape(shape)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.value, dtype=dtype)

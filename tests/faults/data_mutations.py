@@ -225,5 +225,9 @@ _DOORS: dict[str, tuple[Callable[[Path, Path], None], ...]] = {
     "hdf5": _PIXEL_DOORS,
     "hdf5 packed": _PIXEL_DOORS,
     "states": (rendered,),
+    "npz": (converted,),
+    "lerobot": (converted,),
+    "minari": (converted,),
+    "minari arrow": (converted,),
     "robosuite": (read,),
-} | dict.fromkeys(("npz", "lerobot", "minari", "minari arrow"), (converted,))
+}

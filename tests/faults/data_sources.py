@@ -101,7 +101,10 @@ def _minari(path: Path, data_format: str = "hdf5") -> None:
         )
         for n in range(2)
     ]
-    space = {"front": Box(0, 255, (32, 32, 3), np.uint8), "arm": Box(-np.inf, np.inf, (3,))}
+    space: dict[str, Any] = {
+        "front": Box(0, 255, (32, 32, 3), np.uint8),
+        "arm": Box(-np.inf, np.inf, (3,)),
+    }
     made = minari.create_dataset_from_buffers(
         f"faults/{data_format}-v0",
         buffers,
