@@ -75,4 +75,4 @@ def _text(name: object) -> str:
 
 def listing(names: Iterable[str]) -> str:
     """The valid choices, for an error's sentence."""
-    return ", ".join(sorted(names)) or "none"
+    return ", ".join(n if n.isprintable() else repr(n) for n in sorted(names)) or "none"

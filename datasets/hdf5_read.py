@@ -14,6 +14,7 @@ from calql_vision.datasets.hdf5_arrays import fault, finite, member, numbers, st
 from calql_vision.datasets.hdf5_layout import demo_names
 from calql_vision.datasets.hdf5_open import open_dataset
 from calql_vision.datasets.hdf5_select import EVERYTHING, Selection, camera_key, find_spec
+from calql_vision.datasets.names import clause
 from calql_vision.types import EnvSpec, Episode
 
 #: Rounding that an action may have beyond [-1, 1].
@@ -114,7 +115,9 @@ def _actions(demo: h5py.Group, width: int) -> np.ndarray:
     stated = demo.attrs.get("num_samples", len(actions))
     if not np.array_equal(stated, len(actions)):
         raise fault(
-            demo, "num_samples", f"is {stated} but actions has {len(actions)} steps; repair it"
+            demo,
+            "num_samples",
+            f"is {clause(stated)} but actions has {len(actions)} steps; repair it",
         )
     if actions.shape[1] != width:
         raise fault(

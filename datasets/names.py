@@ -44,9 +44,9 @@ def _with_numbers(name: str) -> list[tuple[int, str]]:
     return [(len(part) if place % 2 else 0, part) for place, part in enumerate(parts)]
 
 
-def clause(error: BaseException) -> str:
-    """What a library says of its failure, on one line of our own sentence."""
-    words = " ".join(str(error).split())
+def clause(said: object) -> str:
+    """What a library or a file says, on one line of our own sentence."""
+    words = " ".join(str(said).split())
     return words if len(words) <= LONGEST else f"{words[:LONGEST]} ..."
 
 
