@@ -10,6 +10,7 @@ from speed.measurement import Measurement, load
 
 FIGURE, GROWTH = "growth.png", "Growth: "
 COLOUR = "#0072B2"
+TICKS = (0.25, 0.5, 1, 2, 4, 8)
 
 
 def draw(folder: Path) -> None:
@@ -24,6 +25,8 @@ def draw(folder: Path) -> None:
         )
         for axis, each in zip(axes, found, strict=True):
             panel(axis, each)
+        axes[0].set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
+        axes[0].set_yticks([], minor=True)
         axes[0].set_ylabel("time of an update\n(the default: 1)")
         figure.savefig(folder / FIGURE, dpi=150)
         plt.close(figure)
@@ -37,6 +40,7 @@ def panel(axis: Axes, found: Measurement) -> None:
     below = [m - r[0] for m, r in zip(middle, ratios, strict=True)]
     above = [r[-1] - m for m, r in zip(middle, ratios, strict=True)]
     axis.errorbar(values, middle, yerr=[below, above], fmt="o-", ms=3, lw=1, color=COLOUR)
+    axis.axhline(1, color="#999999", lw=0.8)
     axis.set_xscale("log")
     axis.set_yscale("log")
     axis.set_xticks(values, [str(value) for value in values], minor=False)

@@ -66,9 +66,16 @@ def section(found: Measurement) -> str:
 
 
 def row(found: Measurement, contender: str) -> str:
-    middle = f"{median(found.values[contender]):.3g}"
+    middle = short(median(found.values[contender]))
     if contender == found.baseline:
         return f"| {contender} | {middle} | baseline |"
     ratios = found.ratios(contender)
-    spread = f" ({min(ratios):.3g} to {max(ratios):.3g})" if len(ratios) > 1 else ""
-    return f"| {contender} | {middle} | {median(ratios):.3g}{spread} |"
+    spread = f" ({short(min(ratios))} to {short(max(ratios))})" if len(ratios) > 1 else ""
+    return f"| {contender} | {middle} | {short(median(ratios))}{spread} |"
+
+
+def short(number: float) -> str:
+    """Three digits, and no powers of ten."""
+    if number >= 100:
+        return f"{number:.0f}"
+    return f"{number:.3g}" if number >= 0.01 else f"{number:.4f}"

@@ -27,6 +27,13 @@ from speed.peers import peers
 from speed.plain_cal_ql import PlainCalQL
 
 CPU = torch.device("cpu")
+#: What is not alike, for the page.
+PEER_NOTES = {
+    "d3rlpy": "d3rlpy's Cal-QL: the cameras as one image of more channels through the same "
+    "convolutions, no augmentation, no hidden layers behind the encoder; from its own buffer.",
+    "robomimic": "robomimic's CQL: the same convolutions per camera, registered with it because "
+    "its own are far larger, no augmentation; batches from memory, without its loader.",
+}
 OURS, BARE, PLAIN = "ours", "its convolutions and products alone", "plain re-statement"
 
 
@@ -90,6 +97,7 @@ def measure(name: str, brief: bool) -> list[Measurement]:
         plain, times = plain_of(setting, config), 1 if brief else setting.plain_updates
         works[PLAIN] = (partial(plain.learn, buffer, times, generator), times)
     with peers(list(setting.peers), sizes(setting, config)) as (found, missing):
+        notes = [PEER_NOTES[name] for name in setting.peers] + missing
         for peer_name, peer in found.items():
             times = 1 if brief else max(setting.plain_updates, 1)
             works[peer_name] = (partial(peer.update, times), times)
@@ -99,7 +107,7 @@ def measure(name: str, brief: bool) -> list[Measurement]:
     parts = {section: [1e3 * seconds] for section, seconds in sections.items()}
     parts["together"] = [sum(value for (value,) in parts.values())]
     return [
-        Measurement(f"Updates: {setting.name}", "updates/s", baseline, values, missing),
+        Measurement(f"Updates: {setting.name}", "updates/s", baseline, values, notes),
         Measurement(f"Parts of an update: {setting.name}", "ms", "together", parts),
     ]
 
@@ -111,7 +119,7 @@ def buffer_of(spec: EnvSpec, episodes: int = 50) -> EpisodeBuffer:
     return buffer
 
 
-def agent_of(setting: Setting, **options: int) -> Agent:
+def agent_of(setting: Setting) -> Agent:
     config = setting.config()
     agent = build_agent(setting.spec, config.algo, config.encoder, CPU, seed=0)
     if setting.state:
