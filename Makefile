@@ -99,7 +99,7 @@ doctor: $(READY)
 lock:
 	$(UV) pip compile --quiet pyproject.toml --constraint constraints.txt \
 	    --extra robosuite --extra gym --extra minari --extra lerobot --extra ray --extra rerun \
-	    --extra docs --extra dev \
+	    --extra timm --extra docs --extra dev \
 	    --universal --python-version 3.11 \
 	    --generate-hashes --no-header --no-annotate --no-emit-index-url --output-file requirements.lock
 

@@ -3,8 +3,10 @@
 from calql_vision.configs.entry_points import Table
 from calql_vision.encoders.cnn import CNNConfig
 from calql_vision.encoders.config import EncoderConfig
+from calql_vision.encoders.imagenet_resnet import ImageNetResNetConfig
 from calql_vision.encoders.impala import ImpalaConfig
 from calql_vision.encoders.resnet import ResNet18Config
+from calql_vision.encoders.timm import TimmConfig
 from calql_vision.encoders.visual_core import VisualCoreConfig
 
 _OURS: dict[str, type[EncoderConfig]] = {
@@ -12,6 +14,8 @@ _OURS: dict[str, type[EncoderConfig]] = {
     "impala": ImpalaConfig,
     "resnet18": ResNet18Config,
     "visual_core": VisualCoreConfig,
+    "imagenet_resnet": ImageNetResNetConfig,
+    "timm": TimmConfig,
 }
 #: name in the configuration -> its options, which build its backbone.
 ENCODERS = Table("calql_vision.encoders", _OURS, EncoderConfig)

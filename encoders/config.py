@@ -1,6 +1,7 @@
 """What every encoder is told; its own options stand beside it."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from omegaconf import MISSING
 from torch import nn
@@ -30,3 +31,7 @@ class EncoderConfig:
         is (H, W) in pixels. Samples must not depend on each other: no batch statistics.
         """
         raise NotImplementedError
+
+    def without_files(self) -> Self:
+        """The same for an agent whose weights are stored: what files gave is in them."""
+        return self

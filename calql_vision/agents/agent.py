@@ -82,7 +82,7 @@ class Agent(nn.Module, ABC):
 
     def add_optimizer(self, name: str, parameters: Iterable[nn.Parameter], lr: float) -> None:
         """Adam over `parameters`, fed by the loss called `name`."""
-        self._trained[name] = list(parameters)
+        self._trained[name] = [each for each in parameters if each.requires_grad]
         self.optimizers[name] = torch.optim.Adam(
             self._trained[name], lr=lr, fused=True, capturable=self.device.type == "cuda"
         )

@@ -5,6 +5,7 @@ import torch
 from calql_vision.agents import Agent
 from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.datasets.frame_store import parse_bytes
+from calql_vision.encoders.frozen import FrozenFeatures
 from calql_vision.engine.device import choose_device
 from calql_vision.engine.graph import GraphUpdate
 from calql_vision.runs.config import RunConfig
@@ -45,4 +46,6 @@ def accelerate(agent: Agent, config: RunConfig) -> None:
     torch.backends.cuda.matmul.allow_tf32 = config.precision != "fp32"
     torch.backends.cudnn.allow_tf32 = config.precision != "fp32"
     if config.compile == "graph":
+        if any(isinstance(module, FrozenFeatures) for module in agent.modules()):
+            raise ValueError("compile=graph records no look-up of features; encoder.frozen=false")
         agent.fast_update = GraphUpdate(agent)

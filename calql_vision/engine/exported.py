@@ -46,7 +46,7 @@ def stored_agent(stored: CheckpointFile | ExportedPolicy, device: torch.device, 
     would have stored."""
     try:
         config = with_options(AGENTS[stored.algo["name"]].options(), stored.algo)
-        encoder = ENCODERS[stored.encoder["name"]](**stored.encoder)
+        encoder = ENCODERS[stored.encoder["name"]](**stored.encoder).without_files()
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(
             f"the stored options of algorithm or encoder are not ours ({error}); train again"
