@@ -51,6 +51,8 @@ def _create(model: str) -> Any:
         raise ValueError("encoder=timm needs timm: pip install 'calql-vision[timm]'") from error
     if not timm.is_model(model):
         raise ValueError(f"encoder.model={model}: timm has no such network; see timm.list_models()")
-    sizes = {"dynamic_img_size": True} if model.startswith(("vit_", "test_vit", "deit")) else {}
+    sizes: dict[str, Any] = (
+        {"dynamic_img_size": True} if model.startswith(("vit_", "test_vit", "deit")) else {}
+    )
     network = timm.create_model(model, pretrained=False, num_classes=0, **sizes)
     return freeze_batch_norm_2d(network)  # batch statistics would mix samples
