@@ -40,7 +40,7 @@ PRETRAINED := $(if $(LONELY),,$(FOLDER)/evaluate_pretrain/metrics.json)
 # A finished run is used again only for what was asked when it was made; threads change its speed alone.
 ASKED := SCALE=$(SCALE) ARGS=$(strip $(filter-out threads=%,$(ARGS)))
 NOTE_ASKED = mkdir -p $(FOLDER) && echo '$(subst ','"'"',$(ASKED))' > $(FOLDER)/asked
-ifneq (,$(filter demo pretrain finetune evaluate% diagnose report cell,$(MAKECMDGOALS)))
+ifneq (,$(filter demo pretrain finetune evaluate% diagnose report,$(MAKECMDGOALS)))
 MADE_WITH := $(shell cat $(FOLDER)/asked 2> /dev/null)
 ifneq (,$(MADE_WITH))
 ifneq ($(MADE_WITH),$(strip $(ASKED)))
@@ -61,7 +61,7 @@ help:
 	@echo "make collect | inspect | pretrain | finetune | evaluate | report"
 	@echo "                one stage, and those that it needs; TASK= ALGO= SEED= SCALE= ARGS="
 	@echo "make compare TASKS=\"lift push\" ALGOS=\"cal_ql cql\" SEEDS=\"0 1 2\" JOBS=2"
-	@echo "                the whole matrix, a process per core, a page per task and one of all;"
+	@echo "                the whole matrix, a cell per core, a page per task and one of all;"
 	@echo "                after an interruption it goes on where it was"
 	@echo "make diagnose   values against returns of one run: calibration, regret"
 	@echo "make convert SOURCE=path         other data: a file or a folder, see docs/own-data.md"
@@ -153,38 +153,27 @@ demo: report
 
 # Comparison ------------------------------------------------------------------------------------
 
-# Make schedules, because it knows the files: what is finished is not run again. Every run is a
-# cell, task+method+seed, whose stages write to one log. The data comes first, once for all cells.
-CELLS := $(foreach t,$(TASKS),$(foreach a,$(ALGOS),$(foreach s,$(SEEDS),$(t)+$(a)+$(s))))
-CELL   = TASK=$(word 1,$(subst +, ,$@)) ALGO=$(word 2,$(subst +, ,$@)) SEED=$(word 3,$(subst +, ,$@))
-SUB    = --no-print-directory
-LAST  := evaluate_pretrain evaluate diagnose
+# The data and the pages are files that make knows; between them `experiment` runs what is missing
+# of the matrix, as many cells at a time as JOBS, and shows a table of them.
+SUB   = --no-print-directory
+empty :=
+comma := ,
+LIST  = $(subst $(empty) ,$(comma),$(strip $(1)))
+MATRIX = task=$(call LIST,$(TASKS)) algo=$(call LIST,$(ALGOS)) seed=$(call LIST,$(SEEDS))
 
-compare: export OMP_NUM_THREADS := 1
 compare: $(READY)
 	@for task in $(TASKS); do $(MAKE) $(SUB) collect inspect TASK=$$task ARGS= || exit; done
-	@$(MAKE) $(SUB) --keep-going --jobs=$(JOBS) $(CELLS)
+	$(RUN) experiment -m hydra/launcher=ray hydra.launcher.cores=$(JOBS) $(MATRIX) \
+	    scale=$(SCALE) $(ARGS)
 	@for task in $(TASKS); do $(MAKE) $(SUB) report TASK=$$task \
 	    ALGO=$(firstword $(ALGOS)) SEED=$(firstword $(SEEDS)) || exit; done
 	@$(MAKE) $(SUB) $(COMPARISON)
 
 # A folder for every choice of tasks, so that make knows whether this one was made.
-empty :=
-comma := ,
 NAMES := $(foreach t,$(TASKS),$(if $(findstring /,$t),$t,tabletop/$t))
 COMPARISON := reports/comparison/$(subst $(empty) ,+,$(strip $(subst /,-,$(TASKS))))/index.html
 $(COMPARISON): $(foreach n,$(NAMES),$(wildcard runs/$n/*/*/*/metrics.* runs/$n/*/*/*/diagnosis.json))
-	$(RUN) compare tasks=[$(subst $(empty) ,$(comma),$(strip $(NAMES)))] output=$(@D)
-
-.PHONY: $(CELLS) cell
-$(CELLS):
-	@$(MAKE) $(SUB) cell $(CELL) ARGS="threads=1 $(ARGS)"
-
-cell:
-	@$(MAKE) $(SUB) --question $(LAST) && exit; \
-	mkdir -p $(FOLDER); echo "$(FOLDER): begins"; \
-	$(MAKE) $(SUB) $(LAST) > $(FOLDER)/log.txt 2>&1 && echo "$(FOLDER): done" || \
-	{ echo "$(FOLDER): failed, see $(FOLDER)/log.txt"; exit 1; }
+	$(RUN) compare tasks=[$(call LIST,$(NAMES))] output=$(@D)
 
 # Checks ----------------------------------------------------------------------------------------
 

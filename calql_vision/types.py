@@ -115,6 +115,10 @@ class PixelBatch:
     return_to_go: Tensor  # [B], the reference value that calibrates
     success: Tensor  # bool [B], whether the transition's whole episode succeeded
 
+    def __len__(self) -> int:
+        """B."""
+        return len(self.action)
+
     def to(self, device: torch.device) -> PixelBatch:
         return self.map(lambda part: part.to(device, non_blocking=True))
 

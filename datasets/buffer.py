@@ -9,6 +9,7 @@ import torch
 from calql_vision.datasets.device_frames import DeviceFrames
 from calql_vision.datasets.frames import FramesOnDisk
 from calql_vision.datasets.growing_array import GrowingArray
+from calql_vision.datasets.part import ALL, Part
 from calql_vision.datasets.returns import RewardConfig, n_step_returns, returns_to_go
 from calql_vision.types import Episode, Observation, PixelBatch
 
@@ -34,12 +35,17 @@ class EpisodeBuffer:
         reward: RewardConfig,
         frame_stack: int = 1,
         reference: NStepReference | None = None,
+        part: Part = ALL,
     ):
-        """Without a `reference` the returns-to-go are Monte-Carlo returns."""
+        """Without a `reference` the returns-to-go are Monte-Carlo returns.
+
+        `part` of the rows of every batch is sampled here, that of one of several processes.
+        """
         self.discount = discount
         self.reward = reward
         self.frame_stack = frame_stack
         self.reference = reference
+        self.part = part
         self._images: list[
             np.ndarray | FramesOnDisk
         ] = []  # of every episode, uint8 [T+1, V, H, W, 3]
@@ -80,9 +86,14 @@ class EpisodeBuffer:
         return self._actions.rows.copy()
 
     @property
+    def lengths(self) -> np.ndarray:
+        """Steps of every episode, int64."""
+        return self._lengths.rows.astype(np.int64)
+
+    @property
     def success_lengths(self) -> np.ndarray:
         """Steps of every episode that succeeded, int64."""
-        return self._lengths.rows[self._success.rows.astype(bool)].astype(np.int64)
+        return self.lengths[self._success.rows.astype(bool)]
 
     @property
     def longest(self) -> int:
@@ -147,19 +158,25 @@ class EpisodeBuffer:
     def sample(
         self, batch_size: int, generator: np.random.Generator, into: PixelBatch | None = None
     ) -> PixelBatch:
-        """`batch_size` transitions, uniform over all of them, with replacement.
+        """This buffer's part of `batch_size` transitions, uniform over all of them.
 
         They are written `into` a batch of that size, where one is given: its memory is used again.
         """
+        return self.gather(self.draw(batch_size, generator), into)
+
+    def draw(self, batch_size: int, generator: np.random.Generator) -> np.ndarray:
+        """Numbers of the transitions of this part of a batch, drawn with replacement."""
         assert len(self) > 0, "the buffer is empty"
-        return self.gather(generator.integers(len(self), size=batch_size), into)
+        return self.part.rows(generator.integers(len(self), size=batch_size))
 
     def gather(self, transitions: np.ndarray, into: PixelBatch | None = None) -> PixelBatch:
         """The transitions with these numbers, counted over episodes in order of arrival.
 
         Every frame is copied once, straight into the batch.
         """
-        batch = self.blank(len(transitions)) if into is None else into
+        batch = into
+        if batch is None or len(batch) != len(transitions):
+            batch = self.blank(len(transitions))
         episodes = np.searchsorted(self._ends.rows, transitions, side="right")
         steps = transitions - self._starts(episodes)
         self._copy_observations(episodes, steps, batch.observation)
@@ -186,13 +203,18 @@ class EpisodeBuffer:
         )
 
     def _blank_observation(self, batch_size: int) -> Observation:
-        *frame, channels = self._images[0].shape[1:]
+        *frame, channels = self.frame_shape
         shape = (batch_size, *frame, channels * self.frame_stack)
         device = self._device_frames.device if self._device_frames else None
         return Observation(
             torch.empty(shape, dtype=torch.uint8, device=device),
             torch.empty(batch_size, self._proprio.rows.shape[1] * self.frame_stack),
         )
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """V, H, W, 3 of what is sampled."""
+        return self._images[0].shape[1:]
 
     def _starts(self, episodes: np.ndarray) -> np.ndarray:
         """Numbers of the first transitions of these episodes."""
@@ -250,14 +272,16 @@ class MixedBuffer:
     ) -> PixelBatch:
         """`batch_size` transitions, the demonstrations first; `into` as in `EpisodeBuffer`."""
         online = self._online_share(batch_size, generator)
-        offline = batch_size - online
-        if into is None:
-            into = (self.online if offline == 0 else self.offline).blank(batch_size)
-        if offline > 0:
-            self.offline.sample(offline, generator, into.rows(0, offline))
-        if online > 0:
-            self.online.sample(online, generator, into.rows(offline, batch_size))
-        return into
+        counts = ((self.offline, batch_size - online), (self.online, online))
+        drawn = [(buffer, buffer.draw(count, generator)) for buffer, count in counts if count > 0]
+        start, rows, batch = 0, sum(len(chosen) for _, chosen in drawn), into
+        if batch is None or len(batch) != rows:
+            batch = drawn[0][0].blank(rows)
+        for buffer, chosen in drawn:
+            if len(chosen):
+                buffer.gather(chosen, batch.rows(start, start + len(chosen)))
+            start += len(chosen)
+        return batch
 
     def _online_share(self, batch_size: int, generator: np.random.Generator) -> int:
         if self.online_fraction == 1 or len(self.offline) == 0:

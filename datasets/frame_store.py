@@ -34,6 +34,7 @@ import numpy as np
 from calql_vision.datasets.hdf5_layout import DatasetError
 from calql_vision.datasets.hdf5_read import count_frames, read_episodes, read_spec
 from calql_vision.datasets.hdf5_select import EVERYTHING, Selection
+from calql_vision.datasets.part import ALL, Part
 from calql_vision.datasets.progress import progress
 from calql_vision.datasets.whole_file import whole_file
 from calql_vision.types import Episode
@@ -54,7 +55,7 @@ def read_episodes_within(
     folder: str | Path | None = None,
     selection: Selection = EVERYTHING,
 ) -> Iterator[Episode]:
-    """`read_episodes`, whose images are in memory if all of them fit into `budget` bytes.
+    """`read_episodes`, whose images are in memory if those chosen fit into `budget` bytes.
 
     Otherwise they are slices of a store in `folder` (None: `<path>.frames`), which is written
     first, or used again if the file has not changed. Raises DatasetError.
@@ -66,7 +67,10 @@ def read_episodes_within(
     frames = _open(index, Path(folder) if folder else Path(f"{path}.frames"))
     start = 0
     blind = replace(selection, cameras=[], image_size=tuple(index["image_size"]))
-    for episode in read_episodes(path, blind):
+    for number, episode in enumerate(read_episodes(path, blind)):
+        if number not in selection.part:
+            yield episode
+            continue
         end = start + len(episode) + 1
         yield replace(episode, images=frames[start:end])
         start = end
@@ -75,9 +79,9 @@ def read_episodes_within(
 
 def _index(path: Path, selection: Selection) -> dict[str, Any]:
     """What a store is made of, as JSON takes it."""
-    spec = read_spec(path, selection)
+    spec, part = read_spec(path, selection), selection.part
     stat = path.stat()
-    return {
+    index = {
         "format": _FORMAT,
         "source": str(path.resolve()),
         "bytes": stat.st_size,
@@ -85,8 +89,9 @@ def _index(path: Path, selection: Selection) -> dict[str, Any]:
         "filter_key": selection.filter_key,
         "cameras": list(spec.cameras),
         "image_size": list(spec.image_size),
-        "frames": count_frames(path, filter_key=selection.filter_key),
+        "frames": count_frames(path, filter_key=selection.filter_key, part=part),
     }
+    return index if part == ALL else index | {"part": [part.number, part.of]}
 
 
 def _shape(index: dict[str, Any]) -> tuple[int, ...]:
@@ -142,6 +147,7 @@ def _copy_frames(index: dict[str, Any], target: Path) -> None:
         cameras=index["cameras"],
         proprio_keys=[],
         image_size=tuple(index["image_size"]),
+        part=Part(*index.get("part", ())),
     )
     episodes = read_episodes(index["source"], selection)
     with (

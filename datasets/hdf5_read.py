@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import h5py
@@ -15,6 +15,7 @@ from calql_vision.datasets.hdf5_layout import demo_names
 from calql_vision.datasets.hdf5_open import open_dataset
 from calql_vision.datasets.hdf5_select import EVERYTHING, Selection, camera_key, find_spec
 from calql_vision.datasets.names import clause
+from calql_vision.datasets.part import ALL, Part
 from calql_vision.types import EnvSpec, Episode
 
 #: Rounding that an action may have beyond [-1, 1].
@@ -47,21 +48,24 @@ def read_named_episodes(
     """`read_episodes` with the demos' names."""
     with open_dataset(path) as file:
         names = demo_names(file, selection.filter_key)
-        spec = find_spec(file, names, selection)
+        spec, number = find_spec(file, names, selection), 0
+        blind = replace(spec, cameras=())
         for name in names:
-            episode = _read_demo(file["data"][name], spec)
+            episode = _read_demo(file["data"][name], spec if number in selection.part else blind)
             if episode is None:
                 warnings.warn(f"{path}: {name} is left out: no usable transition", stacklevel=2)
             else:
+                number += 1
                 yield name, episode
 
 
-def count_frames(path: str | Path, *, filter_key: str | None = None) -> int:
-    """Observations of all episodes of `read_episodes` together; reads no pixels."""
+def count_frames(path: str | Path, *, filter_key: str | None = None, part: Part = ALL) -> int:
+    """Observations of all episodes of `read_episodes` with images; reads no pixels."""
     with open_dataset(path) as file:
         demos = [file["data"][name] for name in demo_names(file, filter_key)]
         cuts = [_cut(numbers(demo, "rewards", ndim=1), "next_obs" in demo) for demo in demos]
-    return sum(cut.length + 1 for cut in cuts if cut.length > 0)
+    usable = [cut.length + 1 for cut in cuts if cut.length > 0]
+    return int(part.rows(np.array(usable, dtype=np.int64)).sum())
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from calql_vision.datasets.env_args import camera_names, env_spec, environment, 
 from calql_vision.datasets.hdf5_arrays import datasets_in, fault, stored_array
 from calql_vision.datasets.hdf5_layout import IMAGE_SUFFIX, listing
 from calql_vision.datasets.names import checked_name
+from calql_vision.datasets.part import ALL, Part
 from calql_vision.types import EnvSpec
 
 _Datasets = dict[str, h5py.Dataset]
@@ -30,12 +31,14 @@ class Selection:
     three that the file has, else every float [T, n], by name. [] is none.
     image_size: a side or (height, width) in pixels; by itself as stored. Other sizes are resized
     bilinearly with antialiasing; better is to render at the size that the agent sees (`convert`).
+    part: which episodes come with images, by their number; the others come without cameras.
     """
 
     filter_key: str | None = None
     cameras: Sequence[str] | None = None
     proprio_keys: Sequence[str] | None = None
     image_size: int | tuple[int, int] | None = None
+    part: Part = ALL
 
 
 EVERYTHING = Selection()

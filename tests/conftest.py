@@ -1,8 +1,13 @@
 """What several test files need: hand-made episodes and hand-made files."""
 
 import json
-from collections.abc import Callable
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 
 import h5py
 import numpy as np
@@ -131,3 +136,48 @@ def demonstrations(tmp_path_factory) -> Path:
             writer.append(rollout(env, policies[number % 2], seed=number, record_states=True))
     env.close()
     return path
+
+
+@pytest.fixture(scope="session")
+def killing() -> Callable[..., object]:
+    """with killing(word, once): SIGKILL for our processes with that command line, as soon as
+    `once()` is true."""
+
+    @contextmanager
+    def kill(word: str, once: Callable[[], bool]) -> Iterator[None]:
+        found: list[int] = []
+
+        def watch() -> None:
+            until = monotonic() + 120
+            while not once() and monotonic() < until:
+                sleep(0.02)
+            found.extend(process for process in descendants() if word in command_line(process))
+            for process in found:
+                os.kill(process, signal.SIGKILL)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        yield
+        watcher.join()
+        assert found, f"no {word} ran"
+
+    return kill
+
+
+def descendants() -> list[int]:
+    """Processes that this one, or one of them, has started."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue  # has ended in between
+    found = [os.getpid()]
+    for process in found:
+        found += [child for child, parent in parents.items() if parent == process]
+    return found[1:]
+
+
+def command_line(process: int) -> str:
+    path = Path(f"/proc/{process}/cmdline")
+    return path.read_text() if path.exists() else ""

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from calql_vision.datasets.hdf5 import Selection, read_episodes, read_spec
 from calql_vision.engine.parallel import map_in_order
-from calql_vision.runs.config import TaskConfig
+from calql_vision.runs.config import RolloutsConfig, TaskConfig
 from calql_vision.stages import collect, convert
 from calql_vision.stages.collect import CollectConfig
 from calql_vision.stages.convert import ConvertConfig
@@ -50,7 +50,8 @@ def test_configurations_survive_omegaconf(config):
 def test_the_number_of_processes_does_not_change_the_file(tmp_path):
     files = [tmp_path / "one.hdf5", tmp_path / "two.hdf5"]
     for processes, path in enumerate(files, start=1):
-        collect.run(PERFECT(output=str(path), processes=processes, noise=None))
+        how = RolloutsConfig(workers=processes)
+        collect.run(PERFECT(output=str(path), rollouts=how, noise=None))
     assert_same_contents(*map(contents, files))
 
 
@@ -105,7 +106,7 @@ def test_an_interrupted_collection_leaves_nothing(tmp_path, monkeypatch):
     ("change", "sentence"),
     [
         ({"episodes": 0}, "episodes=0"),
-        ({"processes": 0}, "processes=0"),
+        ({"rollouts": RolloutsConfig(workers=0)}, r"rollouts\.workers=0"),
         ({"done_mode": 7}, "done_mode=7"),
         ({"seed": 1000}, "seed=1000"),
         ({"noise": -1.0}, "noise=-1.0"),
@@ -121,7 +122,7 @@ def test_an_impossible_collection_is_refused_and_leaves_nothing(tmp_path, change
 def test_what_a_worker_raises_in_another_process_is_raised_here():
     clumsy = partial(collect.Demonstrator, TASK, -1.0, 0)
     with pytest.raises(ValueError, match=r"noise=-1\.0"):
-        list(map_in_order(clumsy, [5], processes=2))
+        list(map_in_order(clumsy, [5], RolloutsConfig(workers=2)))
 
 
 # Convert ----------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 
 from calql_vision.engine import replay
 from calql_vision.envs import make_env
-from calql_vision.runs.config import TaskConfig
+from calql_vision.runs.config import RolloutsConfig, TaskConfig
 from calql_vision.stages import collect, convert
 from calql_vision.stages.collect import CollectConfig
 from calql_vision.stages.convert import ConvertConfig
@@ -51,7 +51,8 @@ def converted(source: Path, output: Path, **changes) -> bytes:
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_every_conversion_writes_the_same_bytes(states, unbroken, tmp_path, processes):
-    assert converted(states, tmp_path / "pixels.hdf5", processes=processes) == unbroken
+    how = RolloutsConfig(workers=processes)
+    assert converted(states, tmp_path / "pixels.hdf5", rollouts=how) == unbroken
 
 
 def test_a_killed_conversion_goes_on_where_it_was(states, unbroken, tmp_path, capsys):

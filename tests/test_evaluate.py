@@ -10,7 +10,7 @@ from calql_vision.agents import AGENTS, build_agent
 from calql_vision.encoders.cnn import CNNConfig
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.environments import task_env
-from calql_vision.runs.config import RunConfig, ScaleConfig, TaskConfig
+from calql_vision.runs.config import RolloutsConfig, RunConfig, ScaleConfig, TaskConfig
 from calql_vision.stages.evaluate import EvaluateConfig, run
 
 TASK = TaskConfig(image_size=16, horizon=8)
@@ -33,7 +33,8 @@ def test_more_processes_change_neither_the_numbers_nor_the_film(checkpoint, tmp_
         output = tmp_path / str(processes)
         config = EvaluateConfig(
             task=TASK, algo=AGENTS["cal_ql"].options(), scale=ScaleConfig(),
-            checkpoint=str(checkpoint), episodes=5, videos=2, processes=processes,
+            checkpoint=str(checkpoint), episodes=5, videos=2,
+            rollouts=RolloutsConfig(workers=processes),
             output=str(output), device="cpu",
         )  # fmt: skip
         found[processes] = run(config), (output / "episodes.mp4").read_bytes()

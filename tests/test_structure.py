@@ -101,7 +101,7 @@ def test_imports_only_go_down(name):
 
 def test_no_stage_imports_another():
     for name, path in MODULES.items():
-        if room(name) == "stages":
+        if room(name) == "stages" and name != "stages.experiment":  # which is made of the others
             others = imported(path)
             assert "stages" not in {room(other) for other in others}, name
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from calql_vision.agents.config import AgentConfig, CriticConfig
 from calql_vision.agents.networks import EnsembleCritic
+from calql_vision.agents.ranks import rank, rank_seed, sum_over_ranks
 from calql_vision.encoders.config import EncoderConfig
 from calql_vision.encoders.pixels import ObservationShape, PixelEncoder, augment
 from calql_vision.types import FeatureBatch, Metrics, Observation, PixelBatch
@@ -42,7 +43,7 @@ class Agent(nn.Module, ABC):
         self.half_encoders = False  # bfloat16 in the encoders while learning, and nowhere else
         self.fast_update: Callable[[PixelBatch], Metrics] | None = None  # `update`, recorded
         torch.manual_seed(seed)  # initial weights; all later draws use the agent's own generator
-        self.generator = torch.Generator(device).manual_seed(seed)
+        self.generator = torch.Generator(device).manual_seed(rank_seed(seed, rank()))
         self.encoder = PixelEncoder(shape, encoder)
         self.actor_encoder = PixelEncoder(shape, encoder) if config.own_actor_encoder else None
         self.target_encoder: PixelEncoder | None = None  # where targets are slow, see CriticAgent
@@ -112,15 +113,23 @@ class Agent(nn.Module, ABC):
         return [p for network in (*own, *networks) for p in network.parameters()]
 
     def update(self, batch: PixelBatch) -> Metrics:
-        """One gradient step on everything. Metrics stay on the device."""
+        """One gradient step on everything. Metrics stay on the device.
+
+        With several ranks `batch` is what this one has of a batch of `config.batch_size`.
+        """
         losses, metrics = self.losses(self.encode(batch))
-        self.step(losses)
+        self.step(losses, share=len(batch) / self.config.batch_size)
         return metrics
 
-    def step(self, losses: dict[str, Tensor]) -> None:
-        """Differentiate every loss for its own parameters, then move everything."""
+    def step(self, losses: dict[str, Tensor], share: float = 1.0) -> None:
+        """Differentiate every loss for its own parameters, then move everything.
+
+        `share` of the batch is this rank's.
+        """
         for name, loss in losses.items():
             self.differentiate(name, loss)
+        trained = [p for name in losses for p in self._trained[name]]
+        sum_over_ranks([p.grad for p in trained if p.grad is not None], share)
         for name in losses:
             self.optimizers[name].step()
         self.follow_targets()

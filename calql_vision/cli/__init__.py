@@ -36,6 +36,7 @@ STAGES = {
         "pretrain": "demonstrations -> an agent, offline",
         "finetune": "the agent goes on online, in the simulator",
         "evaluate": "success rate of a checkpoint on fresh episodes, and a video",
+        "experiment": "one cell of a comparison: all of these that are not finished",
         "diagnose": "values against returns: calibration and regret of a run's checkpoints",
         "watch": "a page that follows the runs of a task while they train",
         "export": "a checkpoint's policy for others: safetensors, JSON and a model card",
@@ -44,6 +45,8 @@ STAGES = {
         "compare": "the runs of several tasks -> one HTML page",
     }.items()
 }
+#: The stages whose gradients several processes of torchrun compute.
+LEARNERS = ("pretrain", "finetune")
 
 
 def main() -> None:
@@ -72,6 +75,8 @@ def _main() -> None:
         sys.exit(run())
     if words[0] not in STAGES:
         sys.exit(f"error: no stage {words[0]!r}; choose one of {', '.join(STAGES)}, doctor")
+    if "TORCHELASTIC_RUN_ID" in os.environ and words[0] not in LEARNERS:
+        sys.exit(f"error: torchrun is for {' and '.join(LEARNERS)}; call calql-vision {words[0]}")
     return _run_stage(words[0], words[1:])
 
 

@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from calql_vision.cli import ray_launcher
 from calql_vision.cli.search_path import CONFIGS, config_folders, install
 from calql_vision.configs.ranges import stated
 
@@ -19,13 +20,14 @@ from calql_vision.configs.ranges import stated
 FREE = ("task.kwargs.", "task.collect_kwargs.", "env_kwargs.", "rename.", "algo.online.options.")
 
 _MERGING = "Error merging override "  # what hydra begins with where a value does not fit
-GROUPS = ("task", "algo", "encoder", "scale")  # of YAML files
+GROUPS = ("task", "algo", "encoder", "scale", "rollouts")  # of YAML files
 
 
 def register(stage: str, config_class: type) -> None:
     """Make a stage's dataclass known to hydra as schema/<stage>, and where all else lies."""
     ConfigStore.instance().store(group="schema", name=stage, node=config_class)
     install()
+    ray_launcher.install()
 
 
 def offer_tasks(words: list[str]) -> None:

@@ -3,6 +3,7 @@
 import torch
 
 from calql_vision.agents import Agent
+from calql_vision.agents.ranks import ranks
 from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.datasets.frame_store import parse_bytes
 from calql_vision.encoders.frozen import FrozenFeatures
@@ -19,6 +20,10 @@ def check_acceleration(config: RunConfig) -> None:
         if getattr(config, name) not in choices:
             raise ValueError(f"{name}={getattr(config, name)}: choose {', '.join(choices)}")
     gpu_budget(config)
+    if config.compile == "graph" and ranks() > 1:
+        raise ValueError(
+            f"compile=graph is for one rank, and there are {ranks()}; set compile=none"
+        )
     device = choose_device(config.device)
     if config.compile == "graph" and device.type != "cuda":
         raise ValueError(f"compile=graph needs a GPU, and this is {device}; set compile=none")

@@ -6,6 +6,7 @@ from zlib import crc32
 import torch
 
 from calql_vision.agents import Agent
+from calql_vision.agents.ranks import rank, rank_seed
 from calql_vision.agents.soft import SoftAgent
 from calql_vision.engine.exported import stored_agent
 from calql_vision.engine.stored_tensors import check_moments, check_weights
@@ -69,7 +70,9 @@ class Checkpoint(CheckpointFile):
         if isinstance(agent, SoftAgent) and agent.config.initial_temperature != temperature:
             agent.reset_temperature()
         agent.updates = self.updates
-        if self.generator.shape == agent.generator.get_state().shape:  # else: of another device
+        if rank() > 0:  # whose own random numbers follow from those of rank 0
+            agent.generator.manual_seed(rank_seed(crc32(self.generator.numpy().tobytes()), rank()))
+        elif self.generator.shape == agent.generator.get_state().shape:  # else: of another device
             _set_generator(agent.generator, self.generator)
 
     def checksum(self) -> int:

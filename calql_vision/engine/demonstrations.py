@@ -1,6 +1,7 @@
 """Demonstrations as an environment would show them."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
 
@@ -12,6 +13,8 @@ from calql_vision.datasets.frame_store import parse_bytes, read_episodes_within
 from calql_vision.datasets.hdf5 import Selection, demo_names, open_dataset
 from calql_vision.datasets.hdf5_layout import listing
 from calql_vision.datasets.hdf5_select import stored
+from calql_vision.datasets.sharded_buffer import ShardedBuffer
+from calql_vision.engine.learner_ranks import rank_0_first, this_part
 from calql_vision.formats import check_converted
 from calql_vision.runs.config import DataConfig, RunConfig
 from calql_vision.types import EnvSpec
@@ -44,12 +47,25 @@ def load_demonstrations(config: RunConfig, env: EnvSpec) -> EpisodeBuffer:
     path, selection = config.data_path, as_shown(env, config.data)
     check_converted(path)
     check_shapes(path, selection, env)
-    buffer = EpisodeBuffer(config.task.discount, config.reward, config.encoder.frame_stack)
-    budget, folder = memory_budget(config.data), config.data.frame_store
-    for episode in read_episodes_within(path, budget, folder, selection):
-        buffer.append(episode)
+    buffer = _read(path, config, selection)
     if len(buffer) == 0:
         raise ValueError(f"{path}: no transition to learn from; collect more demonstrations")
+    if isinstance(buffer, ShardedBuffer):
+        buffer.check_part(config.algo.batch_size)
+    return buffer
+
+
+def _read(path: Path, config: RunConfig, selection: Selection) -> EpisodeBuffer:
+    """Every episode; with pixels on every rank, or each on the one that owns it."""
+    sharded, part = config.data.sharded, this_part()
+    kind = ShardedBuffer if sharded else EpisodeBuffer
+    buffer = kind(config.task.discount, config.reward, config.encoder.frame_stack, part=part)
+    selection = replace(selection, part=part) if sharded else selection
+    with rank_0_first():
+        for episode in read_episodes_within(
+            path, memory_budget(config.data), config.data.frame_store, selection
+        ):
+            buffer.append(episode)
     return buffer
 
 

@@ -24,6 +24,10 @@ class Experience:
             self._bound(log.append(logged))
         self._unwritten.clear()
 
+    def forget_unwritten(self) -> None:
+        """Where another process writes the log."""
+        self._unwritten.clear()
+
     def restore(self, log: EpisodeLog) -> None:
         """Take in every episode of the log as it once arrived."""
         for logged, images in log.read():

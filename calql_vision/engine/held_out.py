@@ -12,6 +12,7 @@ from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.datasets.frame_store import read_episodes_within
 from calql_vision.datasets.hdf5 import Selection, demo_names, filter_keys, open_dataset, read_spec
 from calql_vision.engine.demonstrations import as_shown, load_demonstrations, memory_budget
+from calql_vision.engine.learner_ranks import this_part
 from calql_vision.engine.q_values import has_critic, q_values
 from calql_vision.formats import check_converted
 from calql_vision.runs.config import RunConfig
@@ -49,6 +50,8 @@ def split_demonstrations(config: RunConfig, spec: EnvSpec) -> tuple[EpisodeBuffe
     Raises ValueError where there is nothing to hold out.
     """
     path, data = config.data_path, config.data
+    if data.sharded:
+        raise ValueError("data.sharded=true needs an environment to evaluate in; name a task")
     with open_dataset(path) as file:
         masks, count = filter_keys(file), len(demo_names(file, data.filter_key))
     if data.filter_key is None and masks.get("train") and masks.get("valid"):
@@ -78,7 +81,9 @@ def _by_filter_keys(config: RunConfig, spec: EnvSpec) -> list[EpisodeBuffer]:
 def _every_tenth(config: RunConfig, spec: EnvSpec, count: int) -> list[EpisodeBuffer]:
     data, every = config.data, min(_EVERY, count)
     buffers = [
-        EpisodeBuffer(config.task.discount, config.reward, config.encoder.frame_stack)
+        EpisodeBuffer(
+            config.task.discount, config.reward, config.encoder.frame_stack, part=this_part()
+        )
         for _ in range(2)
     ]
     episodes = read_episodes_within(

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from calql_vision.agents import Agent
+from calql_vision.agents.ranks import sum_over_ranks
 from calql_vision.engine.loader import Loader, Sampler
 
 
@@ -16,7 +17,7 @@ class NonFiniteError(RuntimeError):
 def learn(
     agent: Agent, sampler: Sampler, updates: int, generator: np.random.Generator
 ) -> dict[str, float]:
-    """`updates` gradient steps; returns the means of their metrics.
+    """`updates` gradient steps; returns the means of their metrics, over all ranks.
 
     The metrics stay on the device and are fetched once, at the end: fetching them every step
     would make a GPU wait. Raises NonFiniteError, with the first update that went wrong, where a
@@ -27,9 +28,12 @@ def learn(
     rows, first = [], agent.updates + 1
     update = agent.fast_update or agent.update
     for _ in range(updates):
-        metrics = update(loader.next())
-        rows.append(torch.stack(list(metrics.values())))
-    means = dict(zip(metrics, torch.stack(rows).mean(0).tolist(), strict=True))
+        batch = loader.next()
+        metrics = update(batch)
+        rows.append(torch.stack(list(metrics.values())) * (len(batch) / agent.config.batch_size))
+    mean = torch.stack(rows).mean(0)
+    sum_over_ranks([mean])
+    means = dict(zip(metrics, mean.tolist(), strict=True))
     if not all(map(isfinite, means.values())):
         _blame_metrics(list(metrics), torch.stack(rows), first)
     _check_weights(agent)

@@ -9,7 +9,7 @@ import numpy as np
 from calql_vision.engine.video import framed, side_by_side
 from calql_vision.types import Episode
 
-_EPISODES = 4
+EPISODES = 4
 _SIDE = 96  # pixels of a view at least: smaller ones are enlarged by whole factors
 
 
@@ -22,7 +22,7 @@ class ObservationFilm:
     def watch(self, episodes: Iterable[Episode]) -> Iterator[Episode]:
         """The same episodes again."""
         for episode in episodes:
-            if len(self._episodes) < _EPISODES:
+            if len(self._episodes) < EPISODES:
                 self._episodes.append(episode)
             yield episode
 

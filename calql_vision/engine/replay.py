@@ -18,6 +18,7 @@ from calql_vision.datasets.whole_file import whole_file
 from calql_vision.engine.finished_demos import FinishedDemos
 from calql_vision.engine.parallel import map_in_order
 from calql_vision.formats.states import Recording, Recordings
+from calql_vision.runs.config import RolloutsConfig
 from calql_vision.runs.launch import software_versions, typed_command
 from calql_vision.types import EnvSpec, PixelEnv
 
@@ -45,7 +46,7 @@ def render(
     rebuild: Callable[[], PixelEnv],
     finished: FinishedDemos,
     storage: Storage,
-    processes: int,
+    how: RolloutsConfig,
 ) -> None:
     """Finish all demos that are not, and say how fast it went."""
     names = recordings.names()
@@ -53,7 +54,7 @@ def render(
     worker = partial(Replayer, recordings, rebuild, finished, storage)
     bar = progress(total=len(names), initial=len(names) - len(missing), desc="convert", unit="demo")
     with bar:
-        for rendered in map_in_order(worker, missing, processes):
+        for rendered in map_in_order(worker, missing, how):
             frames += rendered
             bar.update()
     seconds = perf_counter() - started

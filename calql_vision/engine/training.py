@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from calql_vision.agents import AgentConfig
+from calql_vision.agents.ranks import ranks
 from calql_vision.configs.ranges import check_ranges
 from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.encoders.config import EncoderConfig
@@ -34,6 +35,11 @@ def prepare(config: TrainingConfig) -> None:
     check_mode(config.preflight)
     check_acceleration(config)
     set_threads(config.threads)
+    if config.algo.batch_size < ranks():
+        raise ValueError(
+            f"algo.batch_size={config.algo.batch_size} has no row for some of {ranks()} ranks; "
+            "start fewer"
+        )
 
 
 def check_fit(

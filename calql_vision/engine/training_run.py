@@ -1,37 +1,37 @@
 """One training run: everything written in its folder, and how it goes on after an interruption."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from calql_vision.agents import Agent
+from calql_vision.agents.ranks import from_all_ranks, rank, ranks
 from calql_vision.datasets.progress import progress, warn
 from calql_vision.engine.acceleration import accelerate
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.convergence import diverged_critic, unconverged_critic
-from calql_vision.engine.evaluation import evaluate
+from calql_vision.engine.evaluation import summarise
 from calql_vision.engine.experience import Experience
 from calql_vision.engine.held_out import HeldOut
 from calql_vision.engine.metrics_log import MetricsLog
-from calql_vision.engine.observation_film import ObservationFilm
+from calql_vision.engine.observation_film import EPISODES, ObservationFilm
 from calql_vision.engine.pace import Pace
-from calql_vision.engine.policy import AgentPolicy
+from calql_vision.engine.rollouts import Rollouts
 from calql_vision.engine.seeds import sampling_generator
 from calql_vision.runs.config import RunConfig
 from calql_vision.runs.episode_log import EpisodeLog
 from calql_vision.runs.evaluation import Evaluation
-from calql_vision.runs.folder_lock import folder_lock
 from calql_vision.runs.launch import Launch, machine, versions
-from calql_vision.runs.layout import BEST, CHECKPOINT, CONFIG, EPISODES, STATE, RunFolder
+from calql_vision.runs.layout import BEST, CHECKPOINT, CONFIG, STATE
+from calql_vision.runs.layout import EPISODES as EPISODE_LOG
 from calql_vision.runs.live import LiveState
 from calql_vision.runs.metrics import Column
-from calql_vision.runs.opening import interrupted_run, remove_partial_files, remove_results
+from calql_vision.runs.opening import interrupted_run, remove_results
 from calql_vision.runs.state import Progress, RunState
 from calql_vision.types import PixelEnv
 
@@ -55,10 +55,12 @@ class TrainingRun:
         total: int,
         inputs: dict[str, int],
         experience: Experience | None = None,
+        rollouts: Rollouts | None = None,
     ):
         """`total` steps of the stage; `inputs` are checksums of what the run is made of."""
         self.config, self.stage, self.env, self.agent = config, stage, env, agent
         self.folder, self.total, self.inputs, self.experience = folder, total, inputs, experience
+        self.rollouts = rollouts
         self.generator = sampling_generator(config.seed, stage)
         self.progress = Progress()
         self.log: MetricsLog | None = None  # None until the first row
@@ -68,6 +70,7 @@ class TrainingRun:
         self._finished = False
         self._warnings: list[str] = []
         self._film: bytes | None = None  # of the last evaluation, until it is shown
+        self._draws: list[Tensor] = []  # states of all ranks' generators at the last row
         self._circumstances = circumstances(agent.device)
         accelerate(agent, config)
         state = interrupted_run(folder, config.overwrite)
@@ -104,10 +107,10 @@ class TrainingRun:
         return row
 
     def _rolled_out(self, env: PixelEnv) -> dict[str, float]:
-        policy = AgentPolicy(self.agent, deterministic=True)
-        scale, film = self.config.scale, ObservationFilm()
-        count, longest = scale.validation_episodes, scale.longest_episode
-        result = evaluate(env, policy, count, "validate", longest, film.watch)
+        assert self.rollouts, "where there is an environment there are rollouts"
+        count, film = self.config.scale.validation_episodes, ObservationFilm()
+        episodes = self.rollouts.deterministic("validate", count, with_images=EPISODES)
+        result = summarise(film.watch(episodes))
         self._film = film.gif(env.pixel_spec.control_hz)
         return evaluation_row(result)
 
@@ -120,6 +123,7 @@ class TrainingRun:
         self._begin()
         self._write()
         self._keep_best(row)
+        self._draws = from_all_ranks(self.agent.generator.get_state())
         if self._copying.due():
             with self._copying.work():
                 self._state = self._present_state()
@@ -141,7 +145,7 @@ class TrainingRun:
         plain = self.config.to_dict()
         self.log = MetricsLog(self.folder, self.config.wandb, done.rows, done.step, plain)
         if self.experience:
-            self._episodes = EpisodeLog(self.folder / EPISODES, done.log_bytes)
+            self._episodes = EpisodeLog(self.folder / EPISODE_LOG, done.log_bytes)
 
     def _write(self) -> None:
         """Experience and rows since the last time."""
@@ -196,7 +200,7 @@ class TrainingRun:
         path = self.folder / CHECKPOINT
         self._checkpoint().save(path)
         self._finished = True
-        for name in (STATE, EPISODES):
+        for name in (STATE, EPISODE_LOG):
             (self.folder / name).unlink(missing_ok=True)
         return path
 
@@ -213,6 +217,8 @@ class TrainingRun:
             checkpoint=deepcopy(self._checkpoint().content()),
             progress=replace(self.progress, seconds=perf_counter() - self._started),
             batches=dict(self.generator.bit_generator.state),
+            draws=self._draws,
+            ahead=self.rollouts.ahead() if self.rollouts else [],
             inputs=self.inputs,
             circumstances=self._circumstances,
         )
@@ -234,49 +240,37 @@ class TrainingRun:
     def _place(self, done: Progress) -> str:
         return f"{UNITS[self.stage]} {done.step} of {self.total}"
 
-    def _go_on(self, state: RunState) -> None:
-        """Everything as it was at the end of that row."""
+    def restored(self, state: RunState) -> bool:
+        """Agent, batches and progress as in `state`; whether it has more than the start."""
         path = self.folder / STATE
         state.check(path, self.stage, self.config.to_dict(), self.inputs)
         if state.progress.rows == 0:
-            return  # the start is what it would be anyway
+            return False  # the start is what it would be anyway
+        if len(state.draws) != ranks():
+            raise ValueError(
+                f"{path} holds an interrupted run of {len(state.draws)} ranks, and there are "
+                f"{ranks()}; start as many, or set overwrite=true to start anew"
+            )
         Checkpoint.from_content(path, state.checkpoint).restore(self.agent)
+        self.agent.generator.set_state(state.draws[rank()])
         self.generator.bit_generator.state = state.batches
         self.progress = replace(state.progress)
+        return True
+
+    def _go_on(self, state: RunState) -> None:
+        """Everything as it was at the end of that row."""
+        if not self.restored(state):
+            return
         self._open()
         if self.experience and self._episodes:
             self.experience.restore(self._episodes)
+        if self.rollouts:
+            self.rollouts.restore(state.ahead)
         print(f"{self.stage}: resumes at {self._place(state.progress)}")
         differing = state.differing_circumstances(self._circumstances)
         if differing:
             found = ", ".join(differing)
             warn(f"{found}: not exactly as an unbroken run")
-
-
-@contextmanager
-def training_run(
-    config: RunConfig,
-    stage: str,
-    env: PixelEnv | HeldOut,
-    agent: Agent,
-    total: int,
-    inputs: dict[str, int],
-    experience: Experience | None = None,
-) -> Iterator[TrainingRun]:
-    """A run that holds its folder, and whose state is saved whatever ends it."""
-    place = RunFolder.of(config.task, config.algo.label, config.seed).training(stage)
-    folder = Path(config.output) if config.output else place
-    with folder_lock(folder):
-        remove_partial_files(folder)
-        run = TrainingRun(config, stage, env, agent, folder, total, inputs, experience)
-        try:
-            yield run
-        except BaseException as stop:
-            for note in run.interrupted():
-                stop.add_note(note)
-            raise
-        finally:
-            run.close()
 
 
 def circumstances(device: torch.device) -> dict[str, str]:

@@ -100,6 +100,29 @@ class DataConfig:
         "4GiB", "pixels of demonstrations, and of experience, that a GPU keeps; null: none"
     )
     frame_store: str | None = option(None, "folder for pixels on disk; null: <path>.frames")
+    sharded: bool = option(
+        False, "under torchrun: a rank holds the pixels of its own share alone; false: all of them"
+    )
+
+
+@dataclass
+class RolloutsConfig:
+    """Who steps environments. All but `lag` changes the time alone."""
+
+    engine: str = option("local", "local: processes of this machine; ray: actors of a Ray cluster")
+    workers: int = option(
+        1,
+        "how many, each with an environment of its own; a local one is this process",
+        within="[1, 4096]",
+    )
+    lag: int = option(
+        0,
+        "episodes that are made while one is learnt from: each acts by weights so many older",
+        within="[0, 4096]",
+    )
+    address: str | None = option(
+        None, "of a Ray cluster; null: RAY_ADDRESS, or else one is started here"
+    )
 
 
 @dataclass
@@ -116,6 +139,7 @@ class RunConfig:
     scale: ScaleConfig = field(default_factory=ScaleConfig)
     reward: RewardConfig = field(default_factory=RewardConfig)
     data: DataConfig = field(default_factory=DataConfig)
+    rollouts: RolloutsConfig = field(default_factory=RolloutsConfig)
     seed: int = option(0, "of the run", within="[0, 999]")
     device: str = option("auto", "auto, cpu or cuda")
     compile: str = option("none", "none, or graph: an update is one CUDA graph")
@@ -185,4 +209,5 @@ class RunConfig:
 
 _GROUPS = (
     ("task", TaskConfig), ("scale", ScaleConfig), ("reward", RewardConfig), ("data", DataConfig),
+    ("rollouts", RolloutsConfig),
 )  # fmt: skip

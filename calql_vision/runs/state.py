@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from calql_vision.runs.differing_options import differing_options
 from calql_vision.runs.tensor_file import load_tensors, save_tensors
 from calql_vision.runs.versioned_json import check_format
 
+if TYPE_CHECKING:
+    import torch
+
 FORMAT = 1
-#: Options that may differ between the parts of a run: they change neither weights nor metrics.
-MAY_DIFFER = {
-    "threads", "device", "compile", "output", "overwrite", "wandb", "checkpoint_every",
-    "data.memory_budget", "data.frame_store", "data.gpu_budget",
-}  # fmt: skip
 
 
 @dataclass
@@ -37,6 +35,8 @@ class RunState:
     checkpoint: dict[str, Any]  # content of a CheckpointFile: agent, stage and configuration
     progress: Progress
     batches: dict[str, Any]  # state of the generator that draws batches, as numpy says it
+    draws: list[torch.Tensor]  # states of the agent's own generator, on every rank
+    ahead: list[dict[str, Any]]  # episodes that were under way: their orders and weights
     inputs: dict[str, int]  # checksums of the demonstrations, and of the weights at the start
     circumstances: dict[str, str]  # what a repetition bit for bit needs besides: versions, threads
     format: int = FORMAT
@@ -60,13 +60,10 @@ class RunState:
 
     def check(self, path: Path, stage: str, config: dict[str, Any], inputs: dict[str, int]) -> None:
         """ValueError where the run in `path` is another than the one that is asked for."""
-        now = {"stage": stage, **_flat(config)}
-        then = {"stage": self.checkpoint["stage"], **_flat(self.checkpoint["config"])}
-        differing = [
-            f"{key}={then.get(key)} instead of {now.get(key)}"
-            for key in {**then, **now}
-            if key not in MAY_DIFFER and then.get(key) != now.get(key)
-        ]
+        differing = differing_options(
+            {"stage": self.checkpoint["stage"], **self.checkpoint["config"]},
+            {"stage": stage, **config},
+        )
         differing += [f"other {key}" for key in inputs if inputs[key] != self.inputs.get(key)]
         if differing:
             raise ValueError(
@@ -81,15 +78,3 @@ class RunState:
             for name, then in self.circumstances.items()
             if now.get(name) != then
         ]
-
-
-def _flat(config: dict[str, Any]) -> dict[str, Any]:
-    return dict(_leaves(config, ""))
-
-
-def _leaves(config: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    for key, value in config.items():
-        if isinstance(value, dict) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

@@ -17,7 +17,7 @@ from calql_vision.engine.parallel import map_in_order
 from calql_vision.engine.rollout import rollout
 from calql_vision.engine.seeds import episode_seed
 from calql_vision.envs import make_expert
-from calql_vision.runs.config import ScaleConfig, TaskConfig
+from calql_vision.runs.config import RolloutsConfig, ScaleConfig, TaskConfig
 from calql_vision.runs.launch import software_versions, typed_command
 from calql_vision.types import EnvSpec, Episode
 
@@ -29,6 +29,7 @@ class CollectConfig:
     task: TaskConfig = field(default_factory=TaskConfig)
     output: str | None = option(None, "path of the file; null: data/<task>.hdf5")
     scale: ScaleConfig = field(default_factory=ScaleConfig)
+    rollouts: RolloutsConfig = field(default_factory=RolloutsConfig)
     episodes: int | None = option(
         None,
         "failed ones included; null: scale.episodes times task.demonstrations",
@@ -43,7 +44,6 @@ class CollectConfig:
     done_mode: int = option(
         2, "dones are 1: 0 in success, 1 at the last step, 2 both", within="[0, 2]"
     )
-    processes: int = option(1, "changes the time, not the result", within="[1, 1024]")
     overwrite: bool = option(False, "replace an existing file")
 
 
@@ -108,7 +108,7 @@ def _collect(config: CollectConfig, path: Path, episodes: int) -> tuple[list[int
     noise = config.task.noise if config.noise is None else config.noise
     worker = partial(Demonstrator, config.task, noise, config.seed)
     with writer, progress(total=episodes, desc="collect", unit="episode") as bar:
-        for episode in map_in_order(worker, range(episodes), config.processes):
+        for episode in map_in_order(worker, range(episodes), config.rollouts):
             writer.append(episode)
             lengths.append(len(episode))
             successes += episode.success

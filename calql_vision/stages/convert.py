@@ -1,7 +1,7 @@
 """Other people's data into a pixel file of robomimic's layout, or into another format."""
 
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from calql_vision.formats.hdf5 import PixelFile
 from calql_vision.formats.pixels import Choice, EpisodeBuilder
 from calql_vision.formats.raw_episode import PixelSource
 from calql_vision.formats.states import Recordings
+from calql_vision.runs.config import RolloutsConfig
 from calql_vision.runs.launch import software_versions, typed_command
 from calql_vision.types import EnvSpec
 
@@ -75,9 +76,7 @@ class ConvertConfig:
     done_mode: int = option(
         2, "dones are 1: 0 in success, 1 at the last step, 2 both", within="[0, 2]"
     )
-    processes: int = option(
-        1, "how many render; changes the time, not the result", within="[1, 1024]"
-    )
+    rollouts: RolloutsConfig = field(default_factory=RolloutsConfig)
     overwrite: bool = option(False, "replace an existing result")
 
 
@@ -140,7 +139,7 @@ def _render(recordings: Recordings, output: Path, config: ConvertConfig) -> None
     finished = FinishedDemos(output, _identity(spec, config))
     try:
         storage = Storage(_compression(config), config.next_obs, config.done_mode)
-        render(recordings, rebuild, finished, storage, config.processes)
+        render(recordings, rebuild, finished, storage, config.rollouts)
         with whole_file(output) as path:
             assemble(recordings, finished, spec, path)
     except DiskFullError as error:
@@ -156,7 +155,7 @@ def _render(recordings: Recordings, output: Path, config: ConvertConfig) -> None
 def _identity(spec: EnvSpec, config: ConvertConfig) -> dict[str, Any]:
     """What the result depends on."""
     options = asdict(config)
-    for name in ("output", "processes", "overwrite"):
+    for name in ("output", "rollouts", "overwrite"):
         del options[name]
     return {
         "source": fingerprint(Path(config.source)),

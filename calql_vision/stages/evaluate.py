@@ -1,11 +1,10 @@
 """How good a checkpoint is, on fresh episodes, with an interval and a video."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from calql_vision.agents import AgentConfig
+from calql_vision.agents import Agent, AgentConfig
 from calql_vision.configs import option
 from calql_vision.configs.ranges import check_ranges
 from calql_vision.datasets.progress import progress
@@ -13,14 +12,11 @@ from calql_vision.engine.demonstrations import as_shown
 from calql_vision.engine.device import choose_device, set_threads
 from calql_vision.engine.environments import spec_env
 from calql_vision.engine.evaluation import summarise
-from calql_vision.engine.parallel import map_in_order
-from calql_vision.engine.policy import AgentPolicy
 from calql_vision.engine.preflight import Mismatch, check_mode, check_picture, compare_specs, judge
-from calql_vision.engine.rollout import rollout
-from calql_vision.engine.seeds import episode_seed
+from calql_vision.engine.rollouts import open_rollouts
 from calql_vision.engine.trained_policy import Trained, open_trained
 from calql_vision.engine.video import write_video
-from calql_vision.runs.config import ScaleConfig, TaskConfig
+from calql_vision.runs.config import RolloutsConfig, ScaleConfig, TaskConfig
 from calql_vision.runs.evaluation import EvaluatedCheckpoint, Evaluation
 from calql_vision.runs.launch import Launch
 from calql_vision.runs.layout import VIDEO, RunFolder
@@ -37,6 +33,7 @@ class EvaluateConfig:
     task: TaskConfig = field(default_factory=TaskConfig)
     algo: AgentConfig = field(default_factory=AgentConfig)
     scale: ScaleConfig = field(default_factory=ScaleConfig)
+    rollouts: RolloutsConfig = field(default_factory=RolloutsConfig)
     seed: int = option(0, "of the run that is evaluated", within="[0, 999]")
     stage: str = option("finetune", "whose checkpoint: that of pretrain or of finetune")
     which: str = option(
@@ -55,7 +52,6 @@ class EvaluateConfig:
     threads: int | None = option(
         1, "torch's on the CPU: single images do not gain from more", within="[1, 1024]"
     )
-    processes: int = option(1, "changes the time, not the result", within="[1, 1024]")
     output: str | None = option(
         None,
         "folder; null: runs/<task>/<algo>/seed<seed>/evaluate[_pretrain][_best]; of an exported "
@@ -85,8 +81,7 @@ def run(config: EvaluateConfig) -> Evaluation:
     env = spec_env(checkpoint.spec, config.task)
     try:
         check_fit(checkpoint, env, config.preflight)
-        policy = AgentPolicy(agent, deterministic=True)
-        result, shown = _evaluate(config, source, env, policy)
+        result, shown = _evaluate(config, env, agent)
         found = EvaluatedCheckpoint(
             checkpoint.stage, str(source), result, Launch.now("evaluate"), checkpoint.selected
         )
@@ -117,49 +112,22 @@ def _pictures(checkpoint: Trained, env: PixelEnv) -> list[Mismatch]:
     return check_picture(config.data_path, env, as_shown(checkpoint.spec, config.data))
 
 
-class Evaluator:
-    """Rolls out the episode of a number; what is not to be filmed comes back without pixels."""
-
-    def __init__(self, config: EvaluateConfig, env: PixelEnv, policy: AgentPolicy):
-        self._config, self._env, self._policy = config, env, policy
-
-    def __call__(self, number: int) -> Episode:
-        film, longest = number < self._config.videos, self._config.scale.longest_episode
-        seed = episode_seed("evaluate", 0, number)
-        episode = rollout(self._env, self._policy, seed, film, longest)
-        return episode if film else replace(episode, images=episode.images[:0])
-
-    def close(self) -> None:
-        self._env.close()
-
-
-def open_evaluator(config: EvaluateConfig, source: Path) -> Evaluator:
-    """One with an environment and an agent of its own, in a process of its own."""
-    set_threads(config.threads)
-    checkpoint = open_trained(source)
-    policy = AgentPolicy(checkpoint.build(choose_device(config.device)), deterministic=True)
-    return Evaluator(config, spec_env(checkpoint.spec, config.task), policy)
-
-
 def _evaluate(
-    config: EvaluateConfig, source: Path, env: PixelEnv, policy: AgentPolicy
+    config: EvaluateConfig, env: PixelEnv, agent: Agent
 ) -> tuple[Evaluation, list[Episode]]:
     """The result, and those episodes that are to be filmed."""
-    numbers = range(config.episodes or config.scale.evaluation_episodes)
-    episodes: Iterable[Episode] = map(Evaluator(config, env, policy), numbers)
-    if config.processes > 1:
-        make = partial(open_evaluator, config, source)
-        episodes = map_in_order(make, numbers, config.processes)
-    bar = progress(episodes, total=len(numbers), desc="evaluate", unit="episode")
+    count = config.episodes or config.scale.evaluation_episodes
     shown: list[Episode] = []
 
-    def keeping() -> Iterator[Episode]:
-        for episode in bar:
-            if len(episode.images):
+    def kept(episodes: Iterator[Episode]) -> Iterator[Episode]:
+        for episode in progress(episodes, total=count, desc="evaluate", unit="episode"):
+            if len(shown) < config.videos:
                 shown.append(episode)
             yield episode
 
-    return summarise(keeping()), shown
+    with open_rollouts(config, env, agent) as rollouts:
+        episodes = rollouts.deterministic("evaluate", count, with_states=config.videos)
+        return summarise(kept(episodes)), shown
 
 
 def _write(folder: Path, found: EvaluatedCheckpoint, shown: list[Episode], env: PixelEnv) -> None:

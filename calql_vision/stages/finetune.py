@@ -4,11 +4,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from calql_vision.agents import Agent, CalQL, build_agent
 from calql_vision.agents.config import online_config
+from calql_vision.agents.ranks import made_by_rank_0
 from calql_vision.configs import option
 from calql_vision.datasets.buffer import EpisodeBuffer, MixedBuffer, NStepReference
 from calql_vision.engine.acceleration import place_frames
@@ -21,11 +21,9 @@ from calql_vision.engine.demonstrations import (
 from calql_vision.engine.device import choose_device
 from calql_vision.engine.environments import task_env
 from calql_vision.engine.experience import Experience
-from calql_vision.engine.held_out import HeldOut
 from calql_vision.engine.learn import learn
-from calql_vision.engine.policy import AgentPolicy, RandomPolicy
-from calql_vision.engine.rollout import rollout
-from calql_vision.engine.seeds import episode_seed, noise_seed
+from calql_vision.engine.learner_ranks import learner_ranks, this_part
+from calql_vision.engine.opened_run import training_run
 from calql_vision.engine.time_limit import with_fitting_horizon
 from calql_vision.engine.training import (
     TrainingConfig,
@@ -34,11 +32,11 @@ from calql_vision.engine.training import (
     postfix,
     prepare,
 )
-from calql_vision.engine.training_run import TrainingRun, training_run
+from calql_vision.engine.training_run import TrainingRun
 from calql_vision.envs import check_environment
 from calql_vision.runs.layout import RunFolder
 from calql_vision.runs.metrics import Column
-from calql_vision.types import EnvSpec, Policy
+from calql_vision.types import EnvSpec, Episode
 
 
 @dataclass
@@ -48,8 +46,12 @@ class FinetuneConfig(TrainingConfig):
     checkpoint: str | None = option(None, "null: that of the pretrain stage of the same run")
 
 
+@learner_ranks()
 def run(config: FinetuneConfig) -> dict[str, float]:
-    """Fine-tune, evaluate now and then, save; returns the last evaluation."""
+    """Fine-tune, evaluate now and then, save; returns the last evaluation.
+
+    Started by torchrun, every process does: rank 0 has the evaluation, the others {}.
+    """
     prepare(config)
     check_environment(config.task.name)
     start = starting_point(config)
@@ -65,6 +67,7 @@ def run(config: FinetuneConfig) -> dict[str, float]:
             demonstrations.reward,
             demonstrations.frame_stack,
             online_reference(config, agent),
+            demonstrations.part,
         )
         place_frames(config, agent.device, demonstrations, online)
         experience = Experience(online, room_for_experience(config.data, demonstrations))
@@ -99,7 +102,9 @@ def find_demonstrations(config: FinetuneConfig, spec: EnvSpec) -> EpisodeBuffer:
     if needed or config.data.path or path.exists():
         return load_demonstrations(config, spec)
     print(f"finetune: no {path}, and {config.algo.label} does without: raw proprioception")
-    return EpisodeBuffer(config.task.discount, config.reward, config.encoder.frame_stack)
+    return EpisodeBuffer(
+        config.task.discount, config.reward, config.encoder.frame_stack, part=this_part()
+    )
 
 
 def online_agent(
@@ -197,17 +202,10 @@ class OnlineTraining:
 
     def _episode(self) -> dict[str, float]:
         """One episode, then its updates; the row to log."""
-        begin, seed = self.training.step, self.config.seed
+        begin = self.training.step
         number, agent = self.online.episodes, self.training.agent
         warm = begin >= self.how.random_steps + self.how.warmup_steps
-        env = self.training.env
-        assert not isinstance(env, HeldOut), "finetune has an environment"
-        episode = rollout(
-            env,
-            self._policy(number),
-            episode_seed("online", seed, number),
-            most_steps=self.training.config.scale.longest_episode,
-        )
+        episode = made_by_rank_0(lambda: self._roll_out(number))
         self.experience.add(episode)
         updates = round(len(episode) * self.how.updates_per_step) if warm else 0
         metrics = learn(agent, self.mixed, updates, self.training.generator) if updates else {}
@@ -219,11 +217,7 @@ class OnlineTraining:
             Column.UPDATES: float(agent.updates),
         }
 
-    def _policy(self, number: int) -> Policy:
-        """That of an episode, which its number and the weights determine: it draws from a
-        generator of its own."""
-        agent, seed = self.training.agent, noise_seed(self.config.seed, number)
-        if self.training.step < self.how.random_steps:
-            return RandomPolicy(agent.action_dim, np.random.default_rng(seed))
-        noise = torch.Generator(agent.device).manual_seed(seed)
-        return AgentPolicy(agent, deterministic=False, generator=noise)
+    def _roll_out(self, number: int) -> Episode:
+        assert self.training.rollouts, "rank 0 has them"
+        random = self.training.step < self.how.random_steps
+        return self.training.rollouts.next(number, random)

@@ -12,6 +12,8 @@ from calql_vision.engine.device import choose_device
 from calql_vision.engine.environments import task_env
 from calql_vision.engine.held_out import HeldOut, recorded_task, split_demonstrations
 from calql_vision.engine.learn import learn
+from calql_vision.engine.learner_ranks import learner_ranks
+from calql_vision.engine.opened_run import training_run
 from calql_vision.engine.time_limit import with_fitting_horizon
 from calql_vision.engine.training import (
     TrainingConfig,
@@ -20,7 +22,7 @@ from calql_vision.engine.training import (
     postfix,
     prepare,
 )
-from calql_vision.engine.training_run import TrainingRun, training_run
+from calql_vision.engine.training_run import TrainingRun
 from calql_vision.envs import NO_ENVIRONMENT
 from calql_vision.runs.metrics import Column
 from calql_vision.types import PixelEnv
@@ -31,8 +33,12 @@ class PretrainConfig(TrainingConfig):
     """Offline training on demonstrations."""
 
 
+@learner_ranks()
 def run(config: PretrainConfig) -> dict[str, float]:
-    """Train, evaluate now and then, save; returns the last evaluation."""
+    """Train, evaluate now and then, save; returns the last evaluation.
+
+    Started by torchrun, every process does: rank 0 has the evaluation, the others {}.
+    """
     prepare(config)
     if not config.algo.online.pretrained:
         raise ValueError(
