@@ -98,7 +98,7 @@ def record(path: Path, log: Path) -> None:
         raw.mkdir(parents=True, exist_ok=True)
         call(log, "benchmarks/record_lift.py", str(raw), path.stem)
         call(log, "-m", "robomimic.scripts.conversion.convert_robosuite", "--dataset", str(demo))
-    stage(log, "convert", f"source={demo}", f"output={path}", f"image_size={size}", "processes=1")
+    stage(log, "convert", f"source={demo}", f"output={path}", f"image_size={size}")
 
 
 def save(cell: Cell, found: Run) -> None:
