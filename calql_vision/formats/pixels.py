@@ -148,6 +148,8 @@ class EpisodeBuilder:
         last action, the one before it is repeated: nobody asks for the value after a success. An
         unfinished episode loses its last transition instead, if what is repeated would be stored.
         """
+        if raw.actions.ndim != 2:
+            raise self._fault(raw, f"actions has shape {raw.actions.shape}, not [T, n]")
         steps, hits = len(raw.actions), np.flatnonzero(self._marks(raw))
         success = len(hits) > 0
         length = int(hits[0]) + 1 if success else steps
