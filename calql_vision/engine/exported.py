@@ -6,6 +6,7 @@ from calql_vision.agents import AGENTS, Agent, build_agent
 from calql_vision.agents.config import with_options
 from calql_vision.configs.ranges import check_ranges
 from calql_vision.encoders import ENCODERS
+from calql_vision.engine.stored_tensors import check_weights
 from calql_vision.runs.checkpoint import CheckpointFile
 from calql_vision.runs.exported import ExportedPolicy
 
@@ -37,7 +38,9 @@ class ExportedAgent(ExportedPolicy):
         agent = stored_agent(self, device, seed)
         for part, network in zip(("encoder", "actor"), agent.acting, strict=True):
             own = {k: v for k, v in self.weights.items() if k.startswith(f"{part}.")}
-            network.load_state_dict({k.removeprefix(f"{part}."): v for k, v in own.items()})
+            own = {name.removeprefix(f"{part}."): value for name, value in own.items()}
+            check_weights(network, own)
+            network.load_state_dict(own)
         return agent
 
 

@@ -1,18 +1,16 @@
-"""Do the tensors of a checkpoint fit the agent that its options describe?"""
+"""Do the tensors of a checkpoint fit the networks that its options describe?"""
 
 from typing import Any
 
 import torch
-from torch import Tensor
-
-from calql_vision.agents import Agent
+from torch import Tensor, nn
 
 _AVERAGES = ("exp_avg", "exp_avg_sq")  # Adam's, of the shape of their weight
 
 
-def check_weights(agent: Agent, weights: dict[str, Tensor]) -> None:
-    """ValueError, with the first that differs, unless `weights` are those of such an agent."""
-    own = agent.state_dict()
+def check_weights(network: nn.Module, weights: dict[str, Tensor]) -> None:
+    """ValueError, with the first that differs, unless `weights` are those of such a network."""
+    own = network.state_dict()
     for name in [*own, *(name for name in weights if name not in own)]:
         stored, needed = _shape(weights.get(name)), _shape(own.get(name))
         if stored != needed:

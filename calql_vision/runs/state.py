@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from calql_vision.configs.plain_types import check_types
 from calql_vision.runs.differing_options import differing_options
 from calql_vision.runs.tensor_file import load_tensors, save_tensors
-from calql_vision.runs.versioned_json import check_format
+from calql_vision.runs.versioned_json import OtherFormatError, check_format
 
 if TYPE_CHECKING:
     import torch
@@ -52,10 +53,13 @@ class RunState:
         names = {f.name for f in fields(cls)}
         try:
             content = load_tensors(path, names)
-        except ValueError as error:
+            check_format(path, content["format"], known=(FORMAT,))
+            progress = Progress(**content["progress"])
+            check_types(progress)
+        except OtherFormatError:
+            raise
+        except (ValueError, TypeError) as error:
             raise ValueError(f"{path} is damaged; overwrite=true starts the run anew") from error
-        check_format(path, content["format"], known=(FORMAT,))
-        progress = Progress(**content["progress"])
         return cls(**{name: content[name] for name in names} | {"progress": progress})
 
     def check(self, path: Path, stage: str, config: dict[str, Any], inputs: dict[str, int]) -> None:

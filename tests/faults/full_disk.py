@@ -77,7 +77,7 @@ def _called(stage: str, folder: Path, limit: int | None = None) -> Outcome:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         call(name, *words)
 
-    return isolated(action)
+    return isolated(action, seconds=600)
 
 
 def _stages(folder: Path) -> dict[str, Path]:

@@ -15,7 +15,7 @@ SECONDS = 60.0
 BYTES = 6 * 2**30  # of address space beyond what the process has
 
 
-def isolated(action: Callable[[], None]) -> Outcome:
+def isolated(action: Callable[[], None], seconds: float = SECONDS) -> Outcome:
     """`outcome` of an action whose value does not matter."""
     reader, writer = os.pipe()
     child = os.fork()
@@ -24,7 +24,7 @@ def isolated(action: Callable[[], None]) -> Outcome:
         _child(action, writer)
     os.close(writer)
     try:
-        return _answer(child, reader)
+        return _answer(child, reader, seconds)
     finally:
         os.close(reader)
 
@@ -44,14 +44,14 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _answer(child: int, reader: int) -> Outcome:
-    ready, _, _ = select.select([reader], [], [], SECONDS)
+def _answer(child: int, reader: int, seconds: float) -> Outcome:
+    ready, _, _ = select.select([reader], [], [], seconds)
     content = os.read(reader, 65536) if ready else b""
     if not ready:
         os.kill(child, signal.SIGKILL)
     status = os.waitpid(child, 0)[1]
     if not ready:
-        return Outcome(problem=f"no answer within {SECONDS:g} s")
+        return Outcome(problem=f"no answer within {seconds:g} s")
     if not content:
         return Outcome(problem=f"died of {_cause(status)}")
     sentence, problem = pickle.loads(content)
