@@ -80,10 +80,10 @@ class EpisodeLog:
         if not length or len(content) != length or zlib.crc32(content) != checksum:
             raise ValueError(f"{self.path} is damaged; overwrite=true starts the run anew")
         payload = BytesIO(content)
-        *numbers, success, returns_to_go, images = (
+        proprio, actions, rewards, success, returns_to_go, images = (
             np.load(payload, allow_pickle=False) for _ in range(6)
         )
-        episode = Episode(images, *numbers, success=bool(success))
+        episode = Episode(images, proprio, actions, rewards, bool(success))
         return LoggedEpisode(episode, returns_to_go), self._frames(images.shape)
 
     def _frames(self, shape: tuple[int, ...]) -> FramesOnDisk:
