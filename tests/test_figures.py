@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calql_vision.agents import AGENTS
-from calql_vision.figures.style import method_styles
+from calql_vision.figures.style import method_styles, png
 from calql_vision.figures.training import draw
 from calql_vision.runs.layout import RunFolder
 from calql_vision.runs.metrics import Column, MetricsTable
@@ -65,3 +65,8 @@ def test_without_any_critic_there_is_no_calibration(runs):
 def test_bands_are_drawn_where_they_do_not_mix(runs, labels, bands):
     (axis,) = draw(runs(*labels))["success"].axes
     assert len(axis.collections) == bands
+
+
+def test_a_name_with_dollars_is_no_formula(runs):
+    for figure in draw(runs("$^$", "cal_ql")).values():
+        assert png(figure)

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from calql_vision.figures.method_grid import method_grid
 from calql_vision.figures.metric_lines import draw_metric
 from calql_vision.figures.step_axis import StepAxis
-from calql_vision.figures.style import Style, legend_on_top, once
+from calql_vision.figures.style import Style, as_text, legend_on_top, once
 from calql_vision.runs.layout import TRAINING_STAGES
 from calql_vision.runs.record import Run, TaskRuns
 
@@ -56,4 +56,4 @@ def _draw_method(
         for name, (meaning, line) in lines.items():
             draw_metric(axis, step_axis, runs, name, line, meaning)
         step_axis.dress(axis, ticks=3, sides=axis is pair[0])
-    pair[0].set_title(label, color=style.colour, fontweight="bold", pad=16)
+    pair[0].set_title(as_text(label), color=style.colour, fontweight="bold", pad=16)

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from calql_vision.analysis.regret_decomposition import WHEN, part_across_seeds
 from calql_vision.figures.method_grid import method_grid
-from calql_vision.figures.style import WIDTH, Style, legend_on_top
+from calql_vision.figures.style import WIDTH, Style, as_text, legend_on_top
 from calql_vision.runs.diagnosis import CheckpointDiagnosis, Pairs
 from calql_vision.runs.layout import TRAINING_STAGES
 from calql_vision.runs.record import Run, TaskRuns
@@ -40,7 +40,7 @@ def returns(results: TaskRuns, styles: dict[str, Style]) -> Figure:
         for axis, stage in zip(column, TRAINING_STAGES, strict=True):
             _scatter(axis, [run.diagnosed.get(stage) for run in _examined(runs)])
             axis.axline((0, 0), slope=1, color="#000000", linewidth=0.9, linestyle="--")
-        column[0].set_title(label, color=styles[label].colour, fontweight="bold")
+        column[0].set_title(as_text(label), color=styles[label].colour, fontweight="bold")
         column[1].set_xlabel("realised return")
     points = [line for axis in panels.flat for line in axis.lines if line.get_marker() == "o"]
     limits = _limits(points)
@@ -82,7 +82,7 @@ def _scatter(axis: Axes, found: Sequence[CheckpointDiagnosis | None]) -> None:
             markersize=2.4,
             markeredgewidth=0,
             alpha=0.25,
-            label=label,
+            label=as_text(label),
         )
 
 
@@ -128,5 +128,5 @@ def _draw_part(
         linewidth=1.6,
         marker="o",
         markersize=4.5,
-        label=label,
+        label=as_text(label),
     )

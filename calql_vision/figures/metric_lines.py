@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from calql_vision.analysis.seed_curves import band_across_seeds, curves_of
 from calql_vision.figures.step_axis import StepAxis
-from calql_vision.figures.style import Style
+from calql_vision.figures.style import Style, as_text
 from calql_vision.runs.layout import TRAINING_STAGES
 from calql_vision.runs.record import Run
 
@@ -22,7 +22,12 @@ def draw_metric(
             band = band_across_seeds(curves)
             places = step_axis.place(stage, band.steps)
             axis.plot(
-                places, band.mean, linestyle=style.line, color=style.colour, label=label, lw=1.6
+                places,
+                band.mean,
+                linestyle=style.line,
+                color=style.colour,
+                label=as_text(label),
+                lw=1.6,
             )
         for curve in curves if len(curves) > 1 else []:
             draw_seed(axis, step_axis.place(stage, curve.steps), curve.values, style.colour)

@@ -12,6 +12,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from calql_vision.datasets.names import printable
+
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
@@ -83,6 +85,11 @@ def png(figure: Figure) -> bytes:
     with matplotlib.rc_context(STYLE):
         figure.savefig(memory, format="png", dpi=200)
     return memory.getvalue()
+
+
+def as_text(name: str) -> str:
+    """The name of a folder as matplotlib shows it: a `$` in it begins no formula."""
+    return printable(name).replace("$", r"\$")
 
 
 def legend_on_top(figure: Figure | SubFigure, *axes: Axes) -> None:

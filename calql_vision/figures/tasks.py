@@ -6,7 +6,15 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from calql_vision.figures.style import STYLE, WIDTH, Style, legend_on_top, method_styles, once
+from calql_vision.figures.style import (
+    STYLE,
+    WIDTH,
+    Style,
+    as_text,
+    legend_on_top,
+    method_styles,
+    once,
+)
 from calql_vision.figures.training import draw_regret, draw_success
 from calql_vision.runs.record import TaskRuns
 
@@ -33,7 +41,7 @@ def _panels(tasks: Sequence[TaskRuns], styles: dict[str, Style], draw: Callable)
     axes = figure.subplots(rows, columns, sharey=True, squeeze=False)
     for axis, results in zip(axes.flat, tasks, strict=False):
         draw(axis, results, styles)
-        axis.set_title(results.task, pad=16)
+        axis.set_title(as_text(results.task), pad=16)
     for axis in axes.flat[len(tasks) :]:
         axis.remove()
     legend_on_top(figure, *axes.flat[: len(tasks)])

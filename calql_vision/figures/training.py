@@ -11,7 +11,7 @@ from calql_vision.figures.calibration import calibration
 from calql_vision.figures.diagnosis import decomposition, returns
 from calql_vision.figures.metric_lines import draw_metric, draw_seed
 from calql_vision.figures.step_axis import StepAxis, steps_text
-from calql_vision.figures.style import STYLE, WIDTH, Style, legend_on_top, method_styles
+from calql_vision.figures.style import STYLE, WIDTH, Style, as_text, legend_on_top, method_styles
 from calql_vision.runs.layout import TRAINING_STAGES
 from calql_vision.runs.metrics import Column
 from calql_vision.runs.record import TaskRuns
@@ -132,7 +132,7 @@ def _draw_mean(axis: Axes, band: CurveBand, style: Style, label: str, marker: st
         linestyle=style.line,
         linewidth=2.2,
         marker=marker,
-        label=label,
+        label=as_text(label),
         clip_on=False,
         zorder=3,
     )
