@@ -111,4 +111,4 @@ def _section(title: str, text: str, table: list[Row]) -> str:
 
 def _plain(text: str) -> str:
     """Text in which Markdown and its extensions find nothing of theirs."""
-    return text.translate({ord(sign): f"&#{ord(sign)};" for sign in "|<{*_"})
+    return text.translate({ord(sign): f"&#{ord(sign)};" for sign in "|<{*_["})
