@@ -189,7 +189,8 @@ def demo(tmp_path_factory) -> Path:
     for part in ("Makefile", "configs", "docs", "examples", "pyproject.toml", "requirements.lock"):
         (folder / part).symlink_to(ROOT / part)
     (folder / ".venv").mkdir()
-    (folder / ".venv/bin").symlink_to(Path(sys.executable).parent)
+    for part in set(os.listdir(sys.prefix)) - {".ready"}:
+        (folder / ".venv" / part).symlink_to(Path(sys.prefix, part))
     (folder / ".venv/.ready").touch()
     for block in blocks(ROOT / "README.md"):
         run_commands(block, folder)
