@@ -45,7 +45,7 @@ class Point(gymnasium.Env):
         return image
 
 
-gymnasium.register("Point-v0", Point, max_episode_steps=20)
+gymnasium.register("Point-v0", f"{__name__}:Point", max_episode_steps=20)
 
 if __name__ == "__main__":
     env = Point()

@@ -15,6 +15,11 @@ SIZES = ("scale=smoke", "task.image_size=16", "task.horizon=12", "encoder.featur
          "scale.updates=4000", "scale.log_every=1", "checkpoint_every=0")  # fmt: skip
 
 
+def listen() -> None:
+    """A shell starts what runs in its background, these tests perhaps, deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def stopped(number: int, when: Callable[[str], bool], *words: str, folder: Path) -> tuple[int, str]:
     """Start pretrain in `folder` and send it a signal as soon as `when` holds of what it says.
 
@@ -24,7 +29,9 @@ def stopped(number: int, when: Callable[[str], bool], *words: str, folder: Path)
     environment, log = os.environ | {"OMP_NUM_THREADS": "1"}, folder.with_suffix(".log")
     with (
         log.open("w") as file,
-        subprocess.Popen(command, cwd=folder, env=environment, stderr=file) as process,
+        subprocess.Popen(
+            command, cwd=folder, env=environment, stderr=file, preexec_fn=listen
+        ) as process,
     ):
         while not when(log.read_text()):
             assert process.poll() is None, log.read_text()
