@@ -182,7 +182,8 @@ def test_every_scale_fits_every_stage(scale):
 def test_pretrain_leaves_a_folder_that_explains_itself(demonstrations, workplace):
     pretrain.run(config("pretrain", *TRAIN, demonstrations, "output=here"))
     assert {path.name for path in Path("here").iterdir()} == {
-        "best.pt", "checkpoint.pt", "config.yaml", "launch.json", "metrics.csv", "tensorboard",
+        "best.pt", "checkpoint.pt", "config.yaml", "episodes.gif", "launch.json", "live.json",
+        "metrics.csv", "tensorboard",
     }  # fmt: skip
     table = rows(Path("here/metrics.csv"))
     assert [row["step"] for row in table] == ["2", "4"]

@@ -254,7 +254,7 @@ class TrainingRun:
         Checkpoint.from_content(path, state.checkpoint).restore(self.agent)
         self.agent.generator.set_state(state.draws[rank()])
         self.generator.bit_generator.state = state.batches
-        self.progress = replace(state.progress)
+        self.progress, self._draws = replace(state.progress), state.draws
         return True
 
     def _go_on(self, state: RunState) -> None:

@@ -41,6 +41,8 @@ def check_minari(data: Path) -> None:
     file = data / _HDF5
     if file.is_file():
         examine(file)
+    else:
+        _check_tables(data)
     found = len(_episodes(data))
     stated = metadata.get("total_episodes")
     if not isinstance(stated, int) or not 0 <= stated <= found:
@@ -103,18 +105,29 @@ def _episodes(data: Path) -> list[str]:
     return [folder.name for folder in data.iterdir() if folder.name.isdigit()]
 
 
+def _check_tables(data: Path) -> None:
+    """Offsets that lead out of a table end the whole process where values are taken from it."""
+    for name in _episodes(data):
+        try:
+            _tables(data, name).to_table().validate(full=True)
+        except _DAMAGE as error:  # pyarrow's own are kinds of ValueError and others of these
+            raise DatasetError(
+                f"{data / name}: arrow cannot read it ({clause(error)}); copy or download the "
+                "dataset again"
+            ) from error
+
+
+def _tables(data: Path, name: str) -> Any:
+    from pyarrow.dataset import dataset
+
+    form = _metadata(data / LABEL).get("data_format")
+    return dataset(data / name, format=form, ignore_prefixes=["_", ".", LABEL])
+
+
 def _longest(data: Path) -> int:
     """First axis of the longest array, or the longest table."""
     if not (data / _HDF5).is_file():
-        from pyarrow.dataset import dataset
-
-        ignored = ["_", ".", LABEL]
-        form = _metadata(data / LABEL).get("data_format")
-        folders = [data / name for name in _episodes(data)]
-        return max(
-            (dataset(f, format=form, ignore_prefixes=ignored).count_rows() for f in folders),
-            default=0,
-        )
+        return max((_tables(data, name).count_rows() for name in _episodes(data)), default=0)
     lengths = [0]
     with h5py.File(data / _HDF5, "r") as file:
         file.visititems(lambda _, found: lengths.append(_length(found)))

@@ -21,7 +21,9 @@ class ExperimentConfig(TrainingConfig):
     With -m, all combinations; with -m hydra/launcher=ray on all cores, or on a Ray cluster.
     """
 
-    videos: int = option(9, "how many episodes of the last evaluation to film, side by side")
+    videos: int = option(
+        9, "how many episodes of the last evaluation to film, side by side", within="[0, 1000]"
+    )
 
 
 class Step(NamedTuple):

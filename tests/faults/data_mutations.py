@@ -43,7 +43,7 @@ def run(count: int, seed: int, first: int = 0) -> list[Row]:
     ):
         sources = Path(name) / "sources"
         sources.mkdir()
-        made = isolated(lambda: make_sources(sources))  # simulators do not survive a fork
+        made = isolated(lambda: make_sources(sources), seconds=600.0)  # simulators survive no fork
         assert made.problem is None, made.problem
         for number in range(first, first + count):
             form = _TURNS[number % len(_TURNS)]
