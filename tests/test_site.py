@@ -40,7 +40,7 @@ def pages(site: Path) -> dict[str, str]:
 def test_every_page_of_the_folder_is_built(site):
     for path in (ROOT / "docs").rglob("*.md"):
         name = path.relative_to(ROOT / "docs").with_suffix("")
-        folder = site / (name.parent if name.name == "index" else name)
+        folder = site / (name.parent if name.name in ("index", "README") else name)
         assert (folder / "index.html").is_file(), path
 
 
