@@ -15,7 +15,7 @@ RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends \
 # With NVIDIA's driver EGL draws on the GPU if the container may use its graphics.
 ENV NVIDIA_DRIVER_CAPABILITIES=all
 
-WORKDIR /work
+WORKDIR /calql-vision
 COPY . .
 RUN make setup
 CMD ["make", "help"]
