@@ -103,6 +103,9 @@ class Agent(nn.Module, ABC):
             for group in self.optimizers["actor"].param_groups:
                 group["lr"] = rate
 
+    def fade(self, progress: float) -> None:
+        """Let go, over online training, of what holds the agent to its demonstrations."""
+
     def critic_parameters(self, *networks: nn.Module) -> list[nn.Parameter]:
         """The critic's loss trains the encoder together with `networks`."""
         return [p for network in (self.encoder, *networks) for p in network.parameters()]

@@ -97,6 +97,7 @@ class SoftAgent(CriticAgent):
         self.target_entropy = (
             -float(self.action_dim) if config.target_entropy is None else config.target_entropy
         )
+        self.cloning_share = torch.ones((), device=self.device)  # of `cloning_weight`, see `fade`
         initial = torch.tensor(config.initial_temperature, device=self.device)
         self.log_temperature = nn.Parameter(initial.log())
         if config.automatic_temperature:
@@ -104,6 +105,10 @@ class SoftAgent(CriticAgent):
 
     def branch(self) -> object:
         return self.updates < self.config.bc_updates
+
+    def fade(self, progress: float) -> None:
+        how = self.config.online
+        self.cloning_share.fill_(how.left(progress, how.cloning_until))
 
     def reset_temperature(self) -> None:
         """Back to `initial_temperature`, as where a checkpoint was trained with another."""
@@ -164,7 +169,7 @@ class SoftAgent(CriticAgent):
             loss = config.q_weight * actor_loss(q_new, samples.new_log_prob, self.temperature)
         if config.cloning_weight > 0:
             cloning = cloning_loss(self.actor(batch.actor_features), batch)
-            loss = loss + config.cloning_weight * cloning
+            loss = loss + config.cloning_weight * self.cloning_share * cloning
         return loss, cloning
 
     def _temperature_loss(self, samples: SampledActions) -> dict[str, Tensor]:

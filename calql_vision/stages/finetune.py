@@ -207,6 +207,7 @@ class OnlineTraining:
         warm = begin >= self.how.random_steps + self.how.warmup_steps
         episode = made_by_rank_0(lambda: self._roll_out(number))
         self.experience.add(episode)
+        agent.fade(begin / self.training.total)
         updates = round(len(episode) * self.how.updates_per_step) if warm else 0
         metrics = learn(agent, self.mixed, updates, self.training.generator) if updates else {}
         return metrics | {
