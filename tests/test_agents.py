@@ -10,69 +10,20 @@ import torch
 
 from calql_vision.agents import AGENTS, build_agent
 from calql_vision.agents.cal_ql import CalQLConfig, calibrate
-from calql_vision.agents.soft import SoftConfig
 from calql_vision.encoders.cnn import CNNConfig
 from calql_vision.encoders.pixels import PixelEncoder
 from calql_vision.engine.learn import learn
-from calql_vision.engine.policy import AgentPolicy
-from calql_vision.types import EnvObservation, EnvSpec, Observation, PixelBatch
-
-CPU = torch.device("cpu")
-SPEC = EnvSpec(
-    name="tabletop/lift",
-    cameras=("front", "wrist"),
-    image_size=(16, 16),
-    proprio={"position": 3, "opening": 1},
-    action_dim=4,
-    horizon=10,
-    control_hz=10.0,
+from tests.small_agents import (
+    BATCH,
+    CPU,
+    SPEC,
+    OneBatch,
+    agent_of,
+    changed,
+    pixel_batch,
+    small,
+    weights,
 )
-BATCH = 8
-
-
-def small(name: str = "cal_ql", **options):
-    config = AGENTS[name][1](hidden=[16, 16], batch_size=BATCH, **options)
-    return replace(config, n_actions=3) if isinstance(config, SoftConfig) else config
-
-
-def agent_of(config, seed: int = 0, **encoder):
-    return build_agent(SPEC, config, CNNConfig(features=8, **encoder), CPU, seed)
-
-
-def observation(draws: torch.Generator, frames: int = 1, batch: int = BATCH) -> Observation:
-    images = torch.randint(
-        0, 256, (batch, 2, 16, 16, 3 * frames), dtype=torch.uint8, generator=draws
-    )
-    return Observation(images, torch.randn(batch, 4 * frames, generator=draws))
-
-
-def pixel_batch(seed: int = 0, frames: int = 1) -> PixelBatch:
-    draws = torch.Generator().manual_seed(seed)
-    return PixelBatch(
-        observation=observation(draws, frames),
-        action=torch.rand(BATCH, 4, generator=draws) * 2 - 1,
-        reward=-torch.ones(BATCH),
-        discount=torch.full((BATCH,), 0.97),
-        next_observation=observation(draws, frames),
-        return_to_go=-10 * torch.rand(BATCH, generator=draws),
-        success=torch.arange(BATCH) % 2 == 0,
-    )
-
-
-class OneBatch:
-    """A sampler that always gives the same transitions."""
-
-    def sample(self, batch_size, generator, into=None) -> PixelBatch:
-        assert batch_size == BATCH
-        return pixel_batch()
-
-
-def weights(module) -> dict[str, torch.Tensor]:
-    return {name: value.clone() for name, value in module.state_dict().items()}
-
-
-def changed(module, before: dict[str, torch.Tensor]) -> set[str]:
-    return {n for n, value in module.state_dict().items() if not torch.equal(value, before[n])}
 
 
 @pytest.mark.parametrize("name", AGENTS)
@@ -202,35 +153,6 @@ def test_every_encoder_knows_the_statistics_of_proprioception(name):
     assert all((encoder.proprio_mean == 3).all() for encoder in encoders)
 
 
-@pytest.mark.parametrize("name", AGENTS)
-def test_an_averaged_actor_follows_at_tau_and_alone_acts(name):
-    agent = agent_of(small(name, averaged_actor=True, tau=0.5))
-    slow = weights(agent.slow_actor[1])
-    agent.update(pixel_batch())
-    fast, now = weights(agent.actor), weights(agent.slow_actor[1])
-    trained = dict(agent.actor.named_parameters())
-    assert all(torch.allclose(now[key], (slow[key] + fast[key]) / 2) for key in trained)
-    seen = observation(torch.Generator().manual_seed(5))
-    acted = agent.act(seen, deterministic=True)
-    for parameter in agent.actor.parameters():
-        parameter.data.zero_()
-    assert torch.equal(acted, agent.act(seen, deterministic=True))
-
-
-@pytest.mark.parametrize("name", AGENTS)
-def test_an_annealed_actors_rate_falls_to_nothing_and_no_other(name):
-    agent, fixed = agent_of(small(name, annealed_actor=True)), agent_of(small(name))
-    rates = []
-    for progress in (0.0, 0.5, 1.0):
-        agent.anneal_actor(progress)
-        fixed.anneal_actor(progress)
-        rates.append(agent.optimizers["actor"].param_groups[0]["lr"])
-        others = [o for n, o in agent.optimizers.items() if n != "actor"]
-        unchanged = [*others, *fixed.optimizers.values()]
-        assert all(o.param_groups[0]["lr"] == 3e-4 for o in unchanged)
-    assert rates == pytest.approx([3e-4, 1.5e-4, 0.0])
-
-
 def test_cql_is_cal_ql_whose_floor_is_minus_infinity():
     batch = pixel_batch()
     bottomless = replace(batch, return_to_go=torch.full((BATCH,), -1e9))
@@ -279,44 +201,6 @@ def test_any_number_of_critics_is_one_batched_ensemble(critics):
     assert q.shape == (critics, BATCH, 6)
     torch.testing.assert_close(q[:, :, 2], agent.critic(features, actions[:, 2]))
     agent.update(pixel_batch())
-
-
-@pytest.mark.parametrize("name", AGENTS)
-def test_deterministic_acting_repeats_itself_and_disturbs_no_random_numbers(name):
-    agent = agent_of(small(name))
-    state = agent.generator.get_state()
-    seen: EnvObservation = {
-        "images": np.zeros((2, 16, 16, 3), np.uint8),
-        "proprio": np.zeros(4, np.float32),
-    }
-    still = AgentPolicy(agent, deterministic=True)
-    assert np.array_equal(still.act(seen), still.act(seen))
-    assert torch.equal(agent.generator.get_state(), state)
-    moving = AgentPolicy(agent, deterministic=False)
-    first, second = moving.act(seen), moving.act(seen)
-    assert not np.array_equal(first, second)
-    assert np.abs([first, second]).max() <= 1
-
-
-def test_the_policy_stacks_frames_as_the_buffer_does():
-    agent = agent_of(small(), frame_stack=2)
-    seen = []
-    agent.encoder.register_forward_hook(lambda module, args, out: seen.append(args[0]))
-    policy = AgentPolicy(agent, deterministic=True)
-    frames: list[EnvObservation] = [
-        {
-            "images": np.full((2, 16, 16, 3), t, np.uint8),
-            "proprio": np.full(4, t, np.float32),
-        }
-        for t in range(3)
-    ]
-    for start in (0, 1):
-        policy.reset()
-        for frame in frames[start:]:
-            policy.act(frame)
-    stacks = [o.images[0, 0, 0, 0, ::3].tolist() for o in seen]
-    assert stacks == [[0, 0], [0, 1], [1, 2], [1, 1], [1, 2]]
-    assert seen[1].proprio[0].tolist() == [0] * 4 + [1] * 4
 
 
 def test_an_unknown_algorithm_is_refused_with_the_known_ones():

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from calql_vision import cli
 from calql_vision.agents import AGENTS, AgentConfig
 from calql_vision.cli import STAGES
-from calql_vision.cli.configuration import composed, offer_tasks, register, rows
+from calql_vision.cli.configuration import composed, group_choices, offer_tasks, register, rows
 from calql_vision.configs import option
 from calql_vision.encoders import ENCODERS
 from calql_vision.stages import finetune
@@ -133,6 +133,13 @@ def test_bad_input_ends_in_a_sentence_and_a_failure(words, problem, call, tmp_pa
     assert problem in run.stderr
     assert "Traceback" not in run.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("scale", dict(group_choices(PretrainConfig()))["scale"])
+def test_every_scale_fits_every_stage_that_has_one(scale):
+    for stage in ("collect", "pretrain", "finetune", "evaluate"):
+        register(stage, getattr(import_module(STAGES[stage].module), STAGES[stage].config))
+        assert composed(stage, [f"scale={scale}"]).scale.episodes > 0
 
 
 def test_a_task_of_a_family_needs_no_yaml_but_obeys_the_one_it_has():

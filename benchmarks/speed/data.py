@@ -54,10 +54,12 @@ def write(path: Path, episodes: int) -> None:
 
 
 def read_bare(path: Path) -> None:
+    def read(_: str, node: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(node, h5py.Dataset):
+            node[()]
+
     with h5py.File(path) as file:
-        file["data"].visititems(
-            lambda _, node: node[()] if isinstance(node, h5py.Dataset) else None
-        )
+        file["data"].visititems(read)
 
 
 def opened(path: Path, budget: int | None) -> EpisodeBuffer:

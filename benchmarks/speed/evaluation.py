@@ -3,10 +3,13 @@
 from functools import partial
 
 import numpy as np
+from omegaconf import OmegaConf
 
 from calql_vision.agents import build_agent
-from calql_vision.engine.evaluation import evaluate
+from calql_vision.cli.configuration import composed
+from calql_vision.engine.evaluation import evaluate, summarise
 from calql_vision.engine.policy import AgentPolicy, RandomPolicy
+from calql_vision.engine.rollouts import open_rollouts
 from calql_vision.engine.timing import alternate
 from calql_vision.envs import make_env
 from calql_vision.types import Policy
@@ -14,6 +17,7 @@ from speed.measurement import Measurement
 from speed.updates import CPU, SETTINGS
 
 ALONE, OURS = "the environment alone, random actions", "evaluation of the default agent"
+WORKERS = "the same by two workers, started before"
 
 
 def measure(brief: bool) -> list[Measurement]:
@@ -29,7 +33,10 @@ def measure(brief: bool) -> list[Measurement]:
         name: partial(evaluate, env, policy, episodes, "evaluate")
         for name, policy in policies.items()
     }
-    seconds = alternate(works, 1 if brief else 3)
+    shared = OmegaConf.to_object(composed("pretrain", ["rollouts.workers=2", "threads=1"]))
+    with open_rollouts(shared, env, agent) as rollouts:
+        works[WORKERS] = lambda: summarise(rollouts.deterministic("evaluate", episodes))
+        seconds = alternate(works, 1 if brief else 3)
     env.close()
-    name = f"{episodes} evaluation episodes of tabletop/lift, 40 steps each, one process"
+    name = f"{episodes} evaluation episodes of tabletop/lift, 40 steps each"
     return [Measurement(name, "s", ALONE, seconds)]

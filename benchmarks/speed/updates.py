@@ -97,7 +97,9 @@ def measure(name: str, brief: bool) -> list[Measurement]:
         plain, times = plain_of(setting, config), 1 if brief else setting.plain_updates
         works[PLAIN] = (partial(plain.learn, buffer, times, generator), times)
     with peers(list(setting.peers), sizes(setting, config)) as (found, missing):
-        notes = [PEER_NOTES[name] for name in setting.peers] + missing
+        alike = "d3rlpy's Cal-QL, from its own buffer."
+        notes = [alike] if setting.state else [PEER_NOTES[name] for name in setting.peers]
+        notes += missing
         for peer_name, peer in found.items():
             times = 1 if brief else max(setting.plain_updates, 1)
             works[peer_name] = (partial(peer.update, times), times)

@@ -78,7 +78,8 @@ class TrainingRun:
             self._go_on(state)
         self._started = perf_counter() - self.progress.seconds
         self._copying, self._saving = Pace(config.checkpoint_every), Pace(config.checkpoint_every)
-        self._state = self._present_state()
+        with self._copying.work():
+            self._state = self._present_state()
 
     @property
     def step(self) -> int:
@@ -134,7 +135,8 @@ class TrainingRun:
     def _begin(self) -> None:
         """With the first row the folder becomes this run's."""
         if self.log is None:
-            self._save_state()
+            with self._saving.work():
+                self._save_state()
             remove_results(self.folder)
             self.config.save(self.folder / CONFIG)
             Launch.now(self.stage).save(self.folder)

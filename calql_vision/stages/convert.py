@@ -17,9 +17,10 @@ from calql_vision.engine.finished_demos import FinishedDemos, fingerprint
 from calql_vision.engine.recorded_environment import Wishes, recorded_environment
 from calql_vision.engine.replay import Storage, assemble, render
 from calql_vision.formats import Format, recognised, writable
+from calql_vision.formats.choice import Choice
 from calql_vision.formats.format import EpisodeWriter, WriteOptions
 from calql_vision.formats.hdf5 import PixelFile
-from calql_vision.formats.pixels import Choice, EpisodeBuilder
+from calql_vision.formats.pixels import EpisodeBuilder
 from calql_vision.formats.raw_episode import PixelSource
 from calql_vision.formats.states import Recordings
 from calql_vision.runs.config import RolloutsConfig
