@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
+import torch
 from omegaconf import OmegaConf
 
 from calql_vision.cli.configuration import composed, group_choices, register
@@ -218,6 +219,24 @@ def test_only_the_partial_files_of_a_run_are_cleaned_up(halfway):
 @pytest.mark.parametrize("content", [b"", b"PK", b"x" * 1000])
 def test_a_damaged_state_is_refused_with_the_remedy(content, halfway):
     Path("here/state.pt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"state\.pt is damaged; overwrite=true starts"):
+        train("pretrain", *halfway)
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("batches", {"bit_generator": "MT19937"}),
+        ("batches", {"bit_generator": "PCG64", "state": {"state": -1, "inc": 1}}),
+        ("draws", [torch.zeros(3)]),
+        ("draws", ["none"]),
+        ("inputs", None),
+        ("checkpoint", {"stage": "pretrain"}),
+    ],
+)
+def test_a_state_changed_by_hand_is_refused_with_the_remedy(part, value, halfway):
+    content = torch.load("here/state.pt", weights_only=True)
+    torch.save(content | {part: value}, "here/state.pt")
     with pytest.raises(ValueError, match=r"state\.pt is damaged; overwrite=true starts"):
         train("pretrain", *halfway)
 

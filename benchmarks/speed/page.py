@@ -60,7 +60,8 @@ def section(found: Measurement) -> str:
         "|---|---|---|",
         *(row(found, name) for name in found.values),
         "",
-        *found.notes,
+        *(f"- {note}" for note in found.notes),
+        *([""] if found.notes else []),
     ]
     return "\n".join(lines)
 

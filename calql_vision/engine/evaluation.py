@@ -7,6 +7,7 @@ import numpy as np
 from calql_vision.engine.rollout import rollout
 from calql_vision.engine.seeds import episode_seed
 from calql_vision.runs.evaluation import Evaluation
+from calql_vision.runs.metrics import Column
 from calql_vision.types import Episode, PixelEnv, Policy
 
 
@@ -32,3 +33,16 @@ def summarise(episodes: Iterable[Episode]) -> Evaluation:
     rows = [(e.success, float(e.rewards.sum()), len(e)) for e in episodes]
     successes, returns, lengths = zip(*rows, strict=True)
     return Evaluation(np.array(successes), np.array(returns), np.array(lengths))
+
+
+def evaluation_row(result: Evaluation) -> dict[str, float]:
+    """An evaluation as columns of metrics.csv."""
+    low, high = result.interval
+    return {
+        Column.SUCCESS_RATE: result.success_rate,
+        Column.SUCCESS_LOW: low,
+        Column.SUCCESS_HIGH: high,
+        Column.MEAN_RETURN: float(result.returns.mean()),
+        Column.MEAN_LENGTH: float(result.lengths.mean()),
+        Column.EPISODES: result.episodes,
+    }

@@ -15,7 +15,7 @@ from calql_vision.datasets.progress import progress, warn
 from calql_vision.engine.acceleration import accelerate
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.convergence import diverged_critic, unconverged_critic
-from calql_vision.engine.evaluation import summarise
+from calql_vision.engine.evaluation import evaluation_row, summarise
 from calql_vision.engine.experience import Experience
 from calql_vision.engine.held_out import HeldOut
 from calql_vision.engine.metrics_log import MetricsLog
@@ -25,14 +25,13 @@ from calql_vision.engine.rollouts import Rollouts
 from calql_vision.engine.seeds import sampling_generator
 from calql_vision.runs.config import RunConfig
 from calql_vision.runs.episode_log import EpisodeLog
-from calql_vision.runs.evaluation import Evaluation
 from calql_vision.runs.launch import Launch, machine, versions
 from calql_vision.runs.layout import BEST, CHECKPOINT, CONFIG, STATE
 from calql_vision.runs.layout import EPISODES as EPISODE_LOG
 from calql_vision.runs.live import LiveState
 from calql_vision.runs.metrics import Column
 from calql_vision.runs.opening import interrupted_run, remove_results
-from calql_vision.runs.state import Progress, RunState
+from calql_vision.runs.state import Progress, RunState, said_when_damaged
 from calql_vision.types import PixelEnv
 
 UNITS = {"pretrain": "update", "finetune": "step"}
@@ -254,8 +253,9 @@ class TrainingRun:
                 f"{ranks()}; start as many, or set overwrite=true to start anew"
             )
         Checkpoint.from_content(path, state.checkpoint).restore(self.agent)
-        self.agent.generator.set_state(state.draws[rank()])
-        self.generator.bit_generator.state = state.batches
+        with said_when_damaged(path):
+            self.agent.generator.set_state(state.draws[rank()])
+            self.generator.bit_generator.state = state.batches
         self.progress, self._draws = replace(state.progress), state.draws
         return True
 
@@ -267,7 +267,8 @@ class TrainingRun:
         if self.experience and self._episodes:
             self.experience.restore(self._episodes)
         if self.rollouts:
-            self.rollouts.restore(state.ahead)
+            with said_when_damaged(self.folder / STATE):
+                self.rollouts.restore(state.ahead)
         print(f"{self.stage}: resumes at {self._place(state.progress)}")
         differing = state.differing_circumstances(self._circumstances)
         if differing:
@@ -282,17 +283,4 @@ def circumstances(device: torch.device) -> dict[str, str]:
         "threads": str(torch.get_num_threads()),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "processor": machine()["processor"],
-    }
-
-
-def evaluation_row(result: Evaluation) -> dict[str, float]:
-    """An evaluation as columns of metrics.csv."""
-    low, high = result.interval
-    return {
-        Column.SUCCESS_RATE: result.success_rate,
-        Column.SUCCESS_LOW: low,
-        Column.SUCCESS_HIGH: high,
-        Column.MEAN_RETURN: float(result.returns.mean()),
-        Column.MEAN_LENGTH: float(result.lengths.mean()),
-        Column.EPISODES: result.episodes,
     }

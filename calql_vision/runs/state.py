@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -51,21 +53,18 @@ class RunState:
     def load(cls, path: Path) -> Self:
         """Raises ValueError, in one sentence, for what is not a state of ours."""
         names = {f.name for f in fields(cls)}
-        try:
+        with said_when_damaged(path):
             content = load_tensors(path, names)
             check_format(path, content["format"], known=(FORMAT,))
             progress = Progress(**content["progress"])
             check_types(progress)
-        except OtherFormatError:
-            raise
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"{path} is damaged; overwrite=true starts the run anew") from error
+            _check_containers(content)
         return cls(**{name: content[name] for name in names} | {"progress": progress})
 
     def check(self, path: Path, stage: str, config: dict[str, Any], inputs: dict[str, int]) -> None:
         """ValueError where the run in `path` is another than the one that is asked for."""
         differing = differing_options(
-            {"stage": self.checkpoint["stage"], **self.checkpoint["config"]},
+            {"stage": self.checkpoint.get("stage"), **self.checkpoint["config"]},
             {"stage": stage, **config},
         )
         differing += [f"other {key}" for key in inputs if inputs[key] != self.inputs.get(key)]
@@ -82,3 +81,27 @@ class RunState:
             for name, then in self.circumstances.items()
             if now.get(name) != then
         ]
+
+
+_CONTAINERS = {
+    "checkpoint": dict, "batches": dict, "draws": list, "ahead": list, "inputs": dict,
+    "circumstances": dict,
+}  # fmt: skip
+
+
+def _check_containers(content: dict[str, Any]) -> None:
+    """TypeError where a value is of another kind than it was saved as."""
+    wrong = [name for name, kind in _CONTAINERS.items() if not isinstance(content[name], kind)]
+    if wrong or not isinstance(content["checkpoint"].get("config"), dict):
+        raise TypeError(f"{wrong} or the configuration is of another kind")
+
+
+@contextmanager
+def said_when_damaged(path: Path) -> Iterator[None]:
+    """ValueError, with the remedy, for what a state that was changed by hand leads to."""
+    try:
+        yield
+    except OtherFormatError:
+        raise
+    except (ValueError, TypeError, KeyError, OverflowError, RuntimeError) as error:
+        raise ValueError(f"{path} is damaged; overwrite=true starts the run anew") from error
