@@ -31,6 +31,7 @@ from calql_vision.engine.environments import task_env
 from calql_vision.engine.learn import learn
 from calql_vision.engine.learner_ranks import learner_ranks
 from calql_vision.engine.random_episodes import random_episode
+from calql_vision.engine.ray_cluster import joined_cluster
 from calql_vision.engine.rollouts import Rollouts, open_rollouts
 from calql_vision.runs.launch import machine, versions
 from calql_vision.stages.finetune import FinetuneConfig
@@ -44,7 +45,8 @@ ENGINES = {
     "by 1 worker": ["rollouts=ray", "rollouts.lag=1"],
     "by 2 workers": ["rollouts=ray", "rollouts.workers=2", "rollouts.lag=2"],
 }
-EPISODES, REPEATS, UPDATES_PER_EPISODE = 8, 3, 20
+WORKERS = 3  # of all engines together: each reserves a core, though they take turns
+EPISODES, REPEATS, UPDATES_PER_EPISODE = 4, 3, 20
 BATCHES = (32, 64, 128, 256)
 SPEC = EnvSpec("benchmark", ("front", "wrist"), (48, 48), {"proprio": 4}, 4, 40, 10.0)
 
@@ -68,6 +70,7 @@ def opened(stack: ExitStack, *overrides: str) -> tuple[Rollouts, Agent]:
 
 def rollouts() -> dict[str, float]:
     """Environment steps per second where nobody learns, by who makes them."""
+    joined_cluster(cores=WORKERS)
     with ExitStack() as stack:
         makers = {name: opened(stack, *words)[0] for name, words in ENGINES.items()}
 
@@ -79,6 +82,7 @@ def rollouts() -> dict[str, float]:
 
 def online() -> dict[str, float]:
     """Environment steps per second of a learner that updates after every episode."""
+    joined_cluster(cores=WORKERS)
     with ExitStack() as stack:
         loops = {name: loop(*opened(stack, *words)) for name, words in ENGINES.items()}
         return in_turn({name: partial(next, each) for name, each in loops.items()})
@@ -169,6 +173,7 @@ def sizes() -> dict[str, float]:
 
 
 def main() -> None:
+    torch.set_num_threads(1)
     found: Measured = json.loads(FOUND.read_text()) if FOUND.exists() else {}
     todo: dict[str, Callable[[], dict]] = {
         "machine": lambda: machine() | versions(),

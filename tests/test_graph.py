@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.utils import counters
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from calql_vision.agents import AGENTS, Agent, build_agent
@@ -12,7 +13,7 @@ from calql_vision.agents.soft import SoftConfig
 from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.datasets.returns import RewardConfig
 from calql_vision.encoders.cnn import CNNConfig
-from calql_vision.engine.acceleration import accelerate, check_acceleration
+from calql_vision.engine.acceleration import accelerate, check_acceleration, compile_networks
 from calql_vision.engine.graph import StaticUpdate, baked_in
 from calql_vision.engine.learn import learn
 from calql_vision.engine.random_episodes import random_episode
@@ -168,10 +169,23 @@ def test_learning_takes_the_recorded_update_where_there_is_one(batches):
     ("options", "sentence"),
     [
         ({"compile": "graph"}, "compile=graph needs a GPU, and this is cpu; set compile=none"),
-        ({"compile": "jit"}, "compile=jit: choose none, graph"),
+        ({"compile": "jit"}, "compile=jit: choose none, graph, inductor"),
         ({"precision": "half"}, "precision=half: choose fp32, tf32, bf16"),
     ],
 )
 def test_what_cannot_be_is_refused_at_the_door(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         check_acceleration(RunConfig(device="cpu", **options))
+
+
+def test_compiled_networks_learn_what_the_plain_ones_do(batches):
+    """Traced and differentiated ahead of time; the C++ of inductor itself takes a minute."""
+    plain, compiled = agent_of("cal_ql"), agent_of("cal_ql")
+    compile_networks(compiled, backend="aot_eager")
+    counters["stats"].clear()
+    for batch in batches[:2]:
+        expected, found = plain.update(batch), compiled.update(batch)
+        for name, value in expected.items():
+            torch.testing.assert_close(found[name], value)
+    assert counters["stats"]["unique_graphs"] >= 3, "two encoders and the critics"
+    assert plain.state_dict().keys() == compiled.state_dict().keys()

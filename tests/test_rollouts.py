@@ -183,3 +183,9 @@ def test_an_unknown_engine_is_refused(tmp_path):
     with pytest.raises(ValueError, match="choose local or ray"):
         collect.run(config("collect", *TINY, "rollouts.engine=rpc", f"output={tmp_path}/none.hdf5"))
     assert not list(tmp_path.iterdir())
+
+
+def test_more_workers_than_cores_are_refused_instead_of_waited_for():
+    how = RolloutsConfig(engine="ray", workers=3)
+    with pytest.raises(ValueError, match=r"rollouts\.workers=3.*the Ray cluster has 2 cores"):
+        list(map_in_order(partial(dict), [1], how))

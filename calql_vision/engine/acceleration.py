@@ -1,17 +1,19 @@
-"""What makes an update faster on a GPU, as the configuration asks for it."""
+"""What makes an update faster, as the configuration asks for it."""
 
 import torch
 
 from calql_vision.agents import Agent
+from calql_vision.agents.networks import EnsembleCritic
 from calql_vision.agents.ranks import ranks
 from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.datasets.frame_store import parse_bytes
 from calql_vision.encoders.frozen import FrozenFeatures
+from calql_vision.encoders.pixels import PixelEncoder
 from calql_vision.engine.device import choose_device
 from calql_vision.engine.graph import GraphUpdate
 from calql_vision.runs.config import RunConfig
 
-COMPILE, PRECISION = ("none", "graph"), ("fp32", "tf32", "bf16")
+COMPILE, PRECISION = ("none", "graph", "inductor"), ("fp32", "tf32", "bf16")
 
 
 def check_acceleration(config: RunConfig) -> None:
@@ -54,3 +56,15 @@ def accelerate(agent: Agent, config: RunConfig) -> None:
         if any(isinstance(module, FrozenFeatures) for module in agent.modules()):
             raise ValueError("compile=graph records no look-up of features; encoder.frozen=false")
         agent.fast_update = GraphUpdate(agent)
+    if config.compile == "inductor":
+        compile_networks(agent)
+
+
+def compile_networks(agent: Agent, backend: str = "inductor") -> None:
+    """torch.compile for what computes most; weights and files stay as they are.
+
+    It fuses what the plain networks do one after another, and rounds otherwise.
+    """
+    for module in agent.modules():
+        if isinstance(module, PixelEncoder | EnsembleCritic):
+            module.compile(backend=backend)

@@ -14,7 +14,14 @@ class RayWorkers:
     are worked on again. Which worker has an item cannot be told from the result."""
 
     def __init__(self, make_worker: Callable[[], Any], how: RolloutsConfig):
+        """ValueError where the cluster has too few cores: Ray would wait for more, for ever."""
         self._ray, self.count = joined_cluster(how.address), how.workers
+        cores = int(self._ray.cluster_resources().get("CPU", 0))
+        if self.count > cores:
+            raise ValueError(
+                f"rollouts.workers={self.count}, but the Ray cluster has {cores} cores, and each "
+                "worker takes one; ask for fewer, or start Ray on more machines first"
+            )
         actor = self._ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=-1)(_Actor)
         self._actors = [actor.remote(os.getcwd(), make_worker) for _ in range(self.count)]
         self._under_way: list[list[Any]] = [[] for _ in self._actors]

@@ -70,7 +70,7 @@ class TrainingRun:
         self._warnings: list[str] = []
         self._film: bytes | None = None  # of the last evaluation, until it is shown
         self._draws: list[Tensor] = []  # states of all ranks' generators at the last row
-        self._circumstances = circumstances(agent.device)
+        self._circumstances = circumstances(agent.device, config.compile)
         accelerate(agent, config)
         state = interrupted_run(folder, config.overwrite)
         if state:
@@ -276,11 +276,12 @@ class TrainingRun:
             warn(f"{found}: not exactly as an unbroken run")
 
 
-def circumstances(device: torch.device) -> dict[str, str]:
+def circumstances(device: torch.device, compiled: str) -> dict[str, str]:
     """What must be the same for the same numbers, bit for bit."""
     return {
         **versions(),
         "threads": str(torch.get_num_threads()),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "processor": machine()["processor"],
+        "compile": compiled,
     }

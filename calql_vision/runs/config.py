@@ -142,7 +142,9 @@ class RunConfig:
     rollouts: RolloutsConfig = field(default_factory=RolloutsConfig)
     seed: int = option(0, "of the run", within="[0, 999]")
     device: str = option("auto", "auto, cpu or cuda")
-    compile: str = option("none", "none, or graph: an update is one CUDA graph")
+    compile: str = option(
+        "none", "none; graph: an update is one CUDA graph; inductor: networks by torch.compile"
+    )
     precision: str = option(
         "fp32", "of learning: fp32, tf32 (on a GPU) or bf16 (the encoders alone, all else fp32)"
     )
