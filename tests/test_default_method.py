@@ -87,8 +87,7 @@ def test_a_target_of_a_success_is_at_least_the_return_obtained():
 
 @pytest.mark.parametrize(("progress", "share"), [(0.0, 1.0), (0.25, 0.5), (0.5, 0.0), (1.0, 0.0)])
 def test_penalty_and_cloning_fall_in_a_line_to_nothing(progress, share):
-    until = {"penalty_until": 0.5, "cloning_until": 0.5}
-    config = with_options(online_config(small("cal_ql")), {"online": until})
+    config = with_options(online_config(small("cal_ql")), {"online": {"held_until": 0.5}})
     faded, batch = built(config), feature_batch()
     faded.fade(progress)
     weights = {name: getattr(config, name) * share for name in ("penalty_weight", "cloning_weight")}
@@ -99,8 +98,10 @@ def test_penalty_and_cloning_fall_in_a_line_to_nothing(progress, share):
         torch.testing.assert_close(found[name], loss)
 
 
-def test_what_is_not_to_fade_stays():
-    agent, batch = built(online_config(small("cal_ql"))), feature_batch()
-    before = agent.losses(batch, samples := agent.sample_actions(batch))[0]
+@pytest.mark.parametrize("options", [{"online": {"held_until": None}}, {"q_weight": 0.0}])
+def test_what_is_not_to_be_let_go_stays(options):
+    agent, batch = built(with_options(online_config(small("cal_ql")), options)), feature_batch()
+    samples = agent.sample_actions(batch)
+    before = agent.losses(batch, samples)[0]
     agent.fade(1.0)
     assert agent.losses(batch, samples)[0] == before

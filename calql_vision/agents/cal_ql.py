@@ -82,8 +82,6 @@ class CalQL(SoftAgent):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.penalty_share = torch.ones((), device=self.device)  # of `penalty_weight`, see `fade`
-        self._faded = False
         if self.config.fitted_reference:
             self.reference = mlp(self.encoder_config.features, self.config.hidden, 1)
             self.reference.to(self.device)
@@ -95,17 +93,7 @@ class CalQL(SoftAgent):
     @property
     def conservative(self) -> bool:
         """Without a penalty nothing of it is drawn or computed: what remains is SAC's update."""
-        return self.config.penalty_weight > 0 and not self._faded
-
-    def branch(self) -> object:
-        return super().branch(), self.conservative
-
-    def fade(self, progress: float) -> None:
-        super().fade(progress)
-        how = self.config.online
-        share = how.left(progress, how.penalty_until)
-        self.penalty_share.fill_(share)
-        self._faded = share == 0
+        return self.config.penalty_weight > 0 and not self.released
 
     def sample_actions(self, batch: FeatureBatch) -> SampledActions:
         sampled = super().sample_actions(batch)
@@ -196,7 +184,7 @@ class CalQL(SoftAgent):
 
     def _weigh(self, gap: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """The penalty (summed over critics), and the Lagrange factor's loss where it is learnt."""
-        weight = self.config.penalty_weight * self.penalty_share
+        weight = self.config.penalty_weight * self.held
         if not self.config.lagrange:
             return {}, weight * gap.sum()
         factor = self.log_lagrange.exp().clamp(0.0, 1e6)

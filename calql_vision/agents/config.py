@@ -33,25 +33,16 @@ class OnlineConfig:
         "environment steps by the policy as it is, after the random ones; no update during either",
         within="[0, 1e9]",
     )
-    penalty_until: float | None = option(
+    held_until: float | None = option(
         None,
-        "share of online training after which the penalty has fallen to 0; null: it stays",
-        within="(0, 1]",
-    )
-    cloning_until: float | None = option(
-        None,
-        "share of online training after which cloning has fallen to 0; null: it stays",
+        "share of online training after which penalty and cloning have fallen to 0; "
+        "null: they stay",
         within="(0, 1]",
     )
     reference_steps: int | None = option(
         None, "n-step returns as online reference; null: Monte-Carlo", within="[1, 1e6]"
     )
     options: dict[str, Any] = option({}, "options of the algorithm that have another value online")
-
-    @staticmethod
-    def left(progress: float, until: float | None) -> float:
-        """Share in [0, 1] of what falls in a line to 0 until then, after `progress` in [0, 1]."""
-        return 1.0 if until is None else max(0.0, 1 - progress / until)
 
 
 @dataclass
