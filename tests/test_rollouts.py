@@ -187,5 +187,6 @@ def test_an_unknown_engine_is_refused(tmp_path):
 
 def test_more_workers_than_cores_are_refused_instead_of_waited_for():
     how = RolloutsConfig(engine="ray", workers=3)
+    maker = partial(collect.Demonstrator, config("collect", *TINY).task, 0.0, 0)
     with pytest.raises(ValueError, match=r"rollouts\.workers=3.*the Ray cluster has 2 cores"):
-        list(map_in_order(partial(dict), [1], how))
+        list(map_in_order(maker, [5], how))
