@@ -123,7 +123,6 @@ ROWS = [
             average="algo.averaged_encoder=false",
             warmup="algo.online.warmup_steps=0",
             cloning_online="algo.online.options.cloning_weight=0",
-            release="algo.online.held_until=null algo.online.options.max_target_backup=true",
             calibration="algo.calibrated=false",
         ),
         (0,),
