@@ -4,7 +4,9 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
+from platform import node
 
 from calql_vision.datasets.disk_space import said_when_full
 
@@ -50,7 +52,23 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
 
 
 def _partial(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.partial")
+    """Beside `path`, where what killed processes of this machine have left of it is removed."""
+    before = f".{path.name}.{node()}."
+    for older in path.parent.glob(f"{escape(before)}*.partial"):
+        writer = older.name.removeprefix(before).removesuffix(".partial")
+        if writer.isdigit() and not _runs(int(writer)):
+            shutil.rmtree(older) if older.is_dir() else older.unlink(missing_ok=True)
+    return path.with_name(f"{before}{os.getpid()}.partial")
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 class OutputError(ValueError):

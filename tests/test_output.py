@@ -2,8 +2,10 @@
 
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
+from platform import node
 
 import pytest
 
@@ -120,6 +122,22 @@ def test_where_no_file_can_be_is_said_at_once(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(OutputError, match=r"file is a file, so .*a\.hdf5 cannot be in it"):
         check_output(tmp_path / "file/deeper/a.hdf5", overwrite=True)
+
+
+def test_what_killed_processes_of_this_machine_left_is_removed(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = [f"{node()}.{ended.pid}", f"{node()}.{os.getppid()}", f"elsewhere.{ended.pid}"]
+    places = [tmp_path / f".a.json.{name}.partial" for name in left]
+    for place in places:
+        place.write_text("half")
+    with whole_file(tmp_path / "a.json") as partial:
+        partial.write_text("whole")
+    assert [place.exists() for place in places] == [False, True, True]
+    folder = tmp_path / f".b.{node()}.{ended.pid}.partial"
+    folder.mkdir()
+    with whole_folder(tmp_path / "b"):
+        assert not folder.exists()
 
 
 def test_a_foreign_folder_of_parts_is_left_alone(tmp_path):

@@ -60,3 +60,36 @@ def test_in_the_midst_of_training(number, tmp_path, demonstrations):
     names = {path.name for path in folder.iterdir()}
     assert {"config.yaml", "launch.json", "metrics.csv", "state.pt"} <= names
     assert not [name for name in names if "partial" in name or name == "run.lock"]
+
+
+DESTRUCTORS = {
+    "raised where it is swallowed": """
+class Thing:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+""",
+    "raised in the midst of making it": """
+class Thing:
+    def __init__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+        self.made = True
+    def __del__(self):
+        self.made
+""",
+}
+
+
+@pytest.mark.parametrize("thing", DESTRUCTORS.values(), ids=DESTRUCTORS)
+def test_in_and_through_destructors(thing):
+    work = f"""
+import os, signal, time
+from calql_vision.cli.signals import one_line
+{thing}
+with one_line():
+    Thing()
+    time.sleep(30)
+"""
+    run = subprocess.run([sys.executable, "-c", work], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr.strip()) == (143, "interrupted")

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Timer
 from types import FrameType
 from typing import NoReturn
 
@@ -27,7 +28,18 @@ def leave(number: int, frame: FrameType | None) -> NoReturn:
 
 def unwind(number: int, frame: FrameType | None) -> NoReturn:
     """Where files are being written: everything open is closed on the way."""
+    sys.unraisablehook = again
     raise Interruption(number)
+
+
+def again(unraisable: "sys.UnraisableHookArgs") -> None:
+    """For what is raised in a destructor, which Python swallows: the interruption comes once more.
+
+    Those of objects that were being made when it came complain of what they lack: silence.
+    """
+    error = unraisable.exc_value
+    if isinstance(error, Interruption):
+        Timer(0.01, os.kill, (os.getpid(), error.number)).start()
 
 
 @contextmanager
