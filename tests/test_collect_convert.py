@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from calql_vision.datasets.hdf5 import Selection, read_episodes, read_spec
+from calql_vision.datasets.hdf5 import DatasetError, Selection, read_episodes, read_spec
 from calql_vision.engine.parallel import map_in_order
+from calql_vision.formats.hdf5 import PixelFile
 from calql_vision.runs.config import RolloutsConfig, TaskConfig
 from calql_vision.stages import collect, convert
 from calql_vision.stages.collect import CollectConfig
@@ -132,6 +133,19 @@ def test_rendering_the_states_again_repeats_the_file_bit_for_bit(demonstrations,
     output = tmp_path / "again.hdf5"
     convert.run(ConvertConfig(source=str(demonstrations), output=str(output), next_obs=True))
     assert_same_contents(contents(demonstrations), contents(output))
+
+
+@pytest.mark.parametrize("other", [np.zeros((12, 1), dtype="V4"), np.zeros((12, 9))])
+def test_next_obs_of_another_kind_than_obs_is_refused(other, demonstrations, tmp_path):
+    """By those who read a file's pictures as they are, such as conversion to LeRobot."""
+    path = tmp_path / "other.hdf5"
+    path.write_bytes(demonstrations.read_bytes())
+    with h5py.File(path, "a") as file:
+        key = next(key for key, stored in file["data/demo_0/obs"].items() if stored.ndim == 2)
+        del file[f"data/demo_0/next_obs/{key}"]
+        file[f"data/demo_0/next_obs/{key}"] = other
+    with pytest.raises(DatasetError, match=f"next_obs/{key}.* per step, obs/{key} float32"):
+        list(PixelFile(path, Selection()))
 
 
 def test_states_alone_are_enough(demonstrations, tmp_path):

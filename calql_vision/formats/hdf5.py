@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from calql_vision.datasets.hdf5_arrays import numbers, stored_array, take
+from calql_vision.datasets.hdf5_arrays import fault, numbers, stored_array, take
 from calql_vision.datasets.hdf5_layout import demo_names
 from calql_vision.datasets.hdf5_open import open_dataset
 from calql_vision.datasets.hdf5_select import Selection, camera_key, find_spec
@@ -56,4 +56,7 @@ def _observed(demo: h5py.Group, key: str, ndim: int) -> np.ndarray:
     if "next_obs" not in demo:
         return observed
     following = take(demo, stored_array(demo, f"next_obs/{key}", ndim=ndim), slice(-1, None))
+    here, there = (f"{a.dtype} {a.shape[1:]}" for a in (observed, following))
+    if (observed.dtype.kind, observed.shape[1:]) != (following.dtype.kind, following.shape[1:]):
+        raise fault(demo, f"next_obs/{key}", f"is {there} per step, obs/{key} {here}; repair it")
     return np.concatenate([observed, following])
