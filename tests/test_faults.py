@@ -31,13 +31,18 @@ def test_only_our_own_sentences_count():
     assert outcome(lambda: Path("/nowhere/file").read_text()).sentence, "the system names the file"
 
 
-def test_the_page_keeps_the_parts_that_ran_before(tmp_path):
+def test_the_page_keeps_every_run_by_part_and_seed(tmp_path):
     path = tmp_path / "page.md"
     write_page(path, Found("one", 0, 61.0, [Row("first", 3, 2, 1)]))
     write_page(path, Found("two", 5, 1.0, [Row("second", 2, 0, 1, ["collect x=1: a traceback"])]))
-    write_page(path, Found("one", 7, 61.0, [Row("first", 4, 2, 2)]))
+    write_page(path, Found("two", 6, 1.0, [Row("second", 2, 1, 1)]))
+    write_page(path, Found("one", 0, 61.0, [Row("first", 4, 2, 2)]))
     text = path.read_text()
+    assert (
+        text.index("## two, seed 5") < text.index("## two, seed 6") < text.index("## one, seed 0")
+    )
     assert "| first | 4 | 2 | 2 | 0 |" in text
+    assert "| first | 3 |" not in text
     assert "| second | 2 | 0 | 1 | 1 |" in text
-    assert "- `collect x=1: a traceback`" in text
-    assert "- `one`: seed 7, 1 minutes" in text
+    assert text.count("- `collect x=1: a traceback`") == text.count("Defects:") == 1
+    assert "1 minutes, 20" in text
