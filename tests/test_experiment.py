@@ -14,7 +14,7 @@ TINY = ("scale=smoke", "task.image_size=16", "task.horizon=12")
 CELL = (*TINY, "encoder.features=8", "algo.hidden=[16,16]", "algo.batch_size=8", "threads=1",
         "task.effort=1", "scale.updates=6", "scale.online_steps=20", "scale.log_every=2",
         "scale.evaluations=1", "scale.validation_episodes=1", "scale.evaluation_episodes=2",
-        "videos=1")  # fmt: skip
+        "videos=1", "checkpoint_every=0")  # fmt: skip
 OFFLINE = ["pretrain/checkpoint.pt", "evaluate_pretrain/metrics.json"]
 ONLINE = ["finetune/checkpoint.pt", "evaluate/metrics.json", "diagnose/diagnosis.json"]
 

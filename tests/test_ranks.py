@@ -34,7 +34,7 @@ TINY = ("scale=smoke", "task.image_size=16", "task.horizon=12")
 TRAIN = (*TINY, "encoder.features=8", "algo.hidden=[16,16]", f"algo.batch_size={BATCH}",
          "threads=1", "task.effort=1", "scale.updates=4", "scale.online_steps=20",
          "scale.log_every=2", "scale.evaluations=1", "scale.validation_episodes=1",
-         "algo.online.warmup_steps=0",
+         "algo.online.warmup_steps=0", "checkpoint_every=0",
          "data.path=data.hdf5")  # fmt: skip
 LABELS = ("unbroken", "resumed", "sharded")
 STAGES = {"pretrain": pretrain, "finetune": finetune}
