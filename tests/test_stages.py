@@ -255,10 +255,9 @@ def test_the_policy_sees_online_exactly_what_the_file_holds(demonstrations):
 
 
 def test_a_finished_run_is_not_overwritten_unasked(demonstrations, pretrained):
-    overrides = (*TRAIN, demonstrations, f"output={pretrained.parent}")
     before = pretrained.read_bytes()
     with pytest.raises(ValueError, match="overwrite=true"):
-        pretrain.run(config("pretrain", *overrides))
+        pretrain.run(config("pretrain", *TRAIN, demonstrations, f"output={pretrained.parent}"))
     assert pretrained.read_bytes() == before
 
 
@@ -294,8 +293,8 @@ def test_a_checkpoint_of_another_shape_is_refused(demonstrations, pretrained, wo
 
 
 def test_a_checkpoint_that_saw_through_other_cameras_is_refused(demonstrations, workplace):
-    cameras = ("task.cameras=[wrist,front]", "task.cameras=[front,wrist]")
-    pretrain.run(config("pretrain", *TRAIN, demonstrations, cameras[0], "output=here"))
-    overrides = (*TRAIN, demonstrations, cameras[1], "checkpoint=here/checkpoint.pt")
+    words = (*TRAIN, demonstrations)
+    pretrain.run(config("pretrain", *words, "task.cameras=[wrist,front]", "output=here"))
+    overrides = (*words, "task.cameras=[front,wrist]", "checkpoint=here/checkpoint.pt")
     with pytest.raises(ValueError, match="other cameras"):
         finetune.run(config("finetune", *overrides))
