@@ -31,6 +31,7 @@ def demonstrations(small_spec, random_episode) -> EpisodeBuffer:
         (CalQLConfig(tau=0.005), 8000),  # twice 20 steps / 0.005
         (CalQLConfig(tau=0.01), 4000),
         (CalQLConfig(tau=0.005, bounded_target=True), 150),
+        (CalQLConfig(tau=0.005, critic_lr=0.0), 150),  # critics that begin online, as in bc_rlpd
         (BCConfig(), 150),
     ],
 )

@@ -90,7 +90,7 @@ class CriticConfig(AgentConfig):
     )
 
     def value_travel(self, length: float) -> float:
-        return length / self.tau
+        return length / self.tau if self.critic_lr > 0 else 0.0
 
 
 Config = TypeVar("Config", bound=AgentConfig)
