@@ -86,21 +86,20 @@ def test_a_target_of_a_success_is_at_least_the_return_obtained():
 
 
 @pytest.mark.parametrize(("progress", "share"), [(0.0, 1.0), (0.25, 0.5), (0.5, 0.0), (1.0, 0.0)])
-def test_penalty_and_cloning_fall_in_a_line_to_nothing(progress, share):
-    config = with_options(online_config(small("cal_ql")), {"online": {"held_until": 0.5}})
+def test_the_penalty_falls_in_a_line_to_nothing(progress, share):
+    config = replace(online_config(small("cal_ql")), penalty_until=0.5)
     faded, batch = built(config), feature_batch()
     faded.fade(progress)
-    weights = {name: getattr(config, name) * share for name in ("penalty_weight", "cloning_weight")}
-    plain = built(replace(config, **weights))
+    plain = built(replace(config, penalty_weight=config.penalty_weight * share))
     expected, found = plain.losses(batch)[0], faded.losses(batch)[0]
     assert found.keys() == expected.keys()
     for name, loss in expected.items():
         torch.testing.assert_close(found[name], loss)
 
 
-@pytest.mark.parametrize("options", [{"online": {"held_until": None}}, {"q_weight": 0.0}])
-def test_what_is_not_to_be_let_go_stays(options):
-    agent, batch = built(with_options(online_config(small("cal_ql")), options)), feature_batch()
+def test_a_penalty_without_an_end_stays():
+    config = replace(online_config(small("cal_ql")), penalty_until=None)
+    agent, batch = built(config), feature_batch()
     samples = agent.sample_actions(batch)
     before = agent.losses(batch, samples)[0]
     agent.fade(1.0)

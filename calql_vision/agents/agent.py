@@ -104,7 +104,7 @@ class Agent(nn.Module, ABC):
                 group["lr"] = rate
 
     def fade(self, progress: float) -> None:
-        """Let go, as online training progresses from 0 to 1, of what holds it to demonstrations."""
+        """Weigh less, as online training goes from 0 to 1, what is meant for its beginning."""
 
     def critic_parameters(self, *networks: nn.Module) -> list[nn.Parameter]:
         """The critic's loss trains the encoder together with `networks`."""

@@ -29,6 +29,11 @@ class CalQLConfig(SoftConfig):
     penalty_weight: float = option(
         1.0, "weight of the penalty, alpha in the paper; 0: SAC", within="[0, 1e6]"
     )
+    penalty_until: float | None = option(
+        None,
+        "share of online training over which the penalty falls in a line to 0; null: it stays",
+        within="(0, 1]",
+    )
     importance_sampling: bool = option(True, "log-sum-exp over actions weighted by 1 / density")
     log_sum_exp_temperature: float = option(
         1.0, "temperature of the log-sum-exp over actions", within="(0, 1e6]"
@@ -82,6 +87,8 @@ class CalQL(SoftAgent):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
+        self.penalty_share = torch.ones((), device=self.device)  # of its weight, see `fade`
+        self.faded = False  # whether that is 0
         if self.config.fitted_reference:
             self.reference = mlp(self.encoder_config.features, self.config.hidden, 1)
             self.reference.to(self.device)
@@ -93,7 +100,16 @@ class CalQL(SoftAgent):
     @property
     def conservative(self) -> bool:
         """Without a penalty nothing of it is drawn or computed: what remains is SAC's update."""
-        return self.config.penalty_weight > 0 and not self.released
+        return self.config.penalty_weight > 0 and not self.faded
+
+    def branch(self) -> object:
+        return super().branch(), self.faded
+
+    def fade(self, progress: float) -> None:
+        until = self.config.penalty_until
+        share = 1.0 if until is None else max(0.0, 1 - progress / until)
+        self.penalty_share.fill_(share)
+        self.faded = share == 0
 
     def sample_actions(self, batch: FeatureBatch) -> SampledActions:
         sampled = super().sample_actions(batch)
@@ -184,7 +200,7 @@ class CalQL(SoftAgent):
 
     def _weigh(self, gap: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """The penalty (summed over critics), and the Lagrange factor's loss where it is learnt."""
-        weight = self.config.penalty_weight * self.held
+        weight = self.config.penalty_weight * self.penalty_share
         if not self.config.lagrange:
             return {}, weight * gap.sum()
         factor = self.log_lagrange.exp().clamp(0.0, 1e6)

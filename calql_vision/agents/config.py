@@ -33,12 +33,6 @@ class OnlineConfig:
         "environment steps by the policy as it is, after the random ones; no update during either",
         within="[0, 1e9]",
     )
-    held_until: float | None = option(
-        None,
-        "share of online training after which penalty and cloning have fallen to 0; "
-        "null: they stay",
-        within="(0, 1]",
-    )
     reference_steps: int | None = option(
         None, "n-step returns as online reference; null: Monte-Carlo", within="[1, 1e6]"
     )

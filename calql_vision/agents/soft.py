@@ -97,24 +97,13 @@ class SoftAgent(CriticAgent):
         self.target_entropy = (
             -float(self.action_dim) if config.target_entropy is None else config.target_entropy
         )
-        self.held = torch.ones((), device=self.device)  # share of penalty and cloning, see `fade`
-        self.released = False  # whether that is 0
         initial = torch.tensor(config.initial_temperature, device=self.device)
         self.log_temperature = nn.Parameter(initial.log())
         if config.automatic_temperature:
             self.add_optimizer("temperature", [self.log_temperature], config.actor_lr)
 
     def branch(self) -> object:
-        return self.updates < self.config.bc_updates, self.released
-
-    def fade(self, progress: float) -> None:
-        """An actor that nothing but cloning trains is not let go."""
-        until = self.config.online.held_until
-        if until is None or self.config.q_weight == 0:
-            return
-        share = max(0.0, 1 - progress / until)
-        self.held.fill_(share)
-        self.released = share == 0
+        return self.updates < self.config.bc_updates
 
     def reset_temperature(self) -> None:
         """Back to `initial_temperature`, as where a checkpoint was trained with another."""
@@ -173,9 +162,9 @@ class SoftAgent(CriticAgent):
         loss = cloning = q_new.new_zeros(())
         if config.q_weight > 0:
             loss = config.q_weight * actor_loss(q_new, samples.new_log_prob, self.temperature)
-        if config.cloning_weight > 0 and not self.released:
+        if config.cloning_weight > 0:
             cloning = cloning_loss(self.actor(batch.actor_features), batch)
-            loss = loss + config.cloning_weight * self.held * cloning
+            loss = loss + config.cloning_weight * cloning
         return loss, cloning
 
     def _temperature_loss(self, samples: SampledActions) -> dict[str, Tensor]:
