@@ -122,6 +122,7 @@ ROWS = [
             bound="algo.bounded_target=false",
             average="algo.averaged_encoder=false",
             warmup="algo.online.warmup_steps=0",
+            penalty_end="algo.online.options.penalty_until=null",
             cloning_online="algo.online.options.cloning_weight=0",
             calibration="algo.calibrated=false",
         ),
