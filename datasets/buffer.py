@@ -105,6 +105,11 @@ class EpisodeBuffer:
         """Share of the episodes that succeeded."""
         return float(self._success.rows.mean())
 
+    def successes_begun(self, low: int, high: int) -> np.ndarray:
+        """Did they succeed, the episodes whose first transition is one of low .. high - 1; bool."""
+        begun = self._ends.rows - self._lengths.rows
+        return self._success.rows[(begun >= low) & (begun < high)].astype(bool)
+
     def append(self, episode: Episode, returns_to_go: np.ndarray | None = None) -> np.ndarray:
         """Take one episode in; returns its returns-to-go [T], computed unless they are given."""
         length = len(episode)

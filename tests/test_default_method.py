@@ -7,9 +7,12 @@ import pytest
 import torch
 
 from calql_vision.agents import CalQLConfig
-from calql_vision.agents.config import online_config, with_options
+from calql_vision.agents.config import OnlineConfig, online_config, with_options
 from calql_vision.agents.networks import TanhGaussian
 from calql_vision.agents.soft import cloning_loss
+from calql_vision.datasets.buffer import EpisodeBuffer
+from calql_vision.datasets.returns import RewardConfig
+from calql_vision.stages.finetune import held_share
 from calql_vision.types import FeatureBatch
 from tests.small_methods import (
     ACTIONS,
@@ -85,11 +88,14 @@ def test_a_target_of_a_success_is_at_least_the_return_obtained():
     assert torch.equal(agent.td_target(low, samples), plain)
 
 
-@pytest.mark.parametrize(("progress", "share"), [(0.0, 1.0), (0.25, 0.5), (0.5, 0.0), (1.0, 0.0)])
-def test_the_penalty_falls_in_a_line_to_nothing(progress, share):
+@pytest.mark.parametrize(
+    ("progress", "held", "share"),
+    [(0, 0, 1), (0.25, 0, 0.5), (0.5, 0, 0), (1, 0, 0), (0.25, 0.6, 0.6), (0.1, 0.6, 0.8)],
+)
+def test_the_penalty_falls_in_a_line_to_what_is_held(progress, held, share):
     config = replace(online_config(small("cal_ql")), penalty_until=0.5)
     faded, batch = built(config), feature_batch()
-    faded.fade(progress)
+    faded.fade(progress, held)
     plain = built(replace(config, penalty_weight=config.penalty_weight * share))
     expected, found = plain.losses(batch)[0], faded.losses(batch)[0]
     assert found.keys() == expected.keys()
@@ -102,5 +108,24 @@ def test_a_penalty_without_an_end_stays():
     agent, batch = built(config), feature_batch()
     samples = agent.sample_actions(batch)
     before = agent.losses(batch, samples)[0]
-    agent.fade(1.0)
+    agent.fade(1.0, 0.0)
     assert agent.losses(batch, samples)[0] == before
+
+
+@pytest.mark.parametrize(
+    ("successes", "held"),
+    [
+        ([True] * 4, 1.0),
+        ([True, True, True, False], 0.5),
+        ([False, True, False, False], 0.0),
+        ([], 0),
+    ],
+)
+def test_what_is_held_is_what_the_first_episodes_have_to_lose(
+    successes, held, small_spec, random_episode
+):
+    online, how = EpisodeBuffer(0.97, RewardConfig()), OnlineConfig(random_steps=10)
+    for success in [False, False, *successes, False]:  # two random ones, and one after the warm-up
+        online.append(random_episode(small_spec, 5, success))
+    how.warmup_steps = 5 * len(successes)
+    assert held_share(online, how) == held

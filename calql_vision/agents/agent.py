@@ -103,8 +103,11 @@ class Agent(nn.Module, ABC):
             for group in self.optimizers["actor"].param_groups:
                 group["lr"] = rate
 
-    def fade(self, progress: float) -> None:
-        """Weigh less, as online training goes from 0 to 1, what is meant for its beginning."""
+    def fade(self, progress: float, held: float) -> None:
+        """Weigh less, as online training goes from 0 to 1, what is meant for its beginning.
+
+        `held` in [0, 1] is the share that stays to the end.
+        """
 
     def critic_parameters(self, *networks: nn.Module) -> list[nn.Parameter]:
         """The critic's loss trains the encoder together with `networks`."""

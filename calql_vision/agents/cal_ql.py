@@ -31,7 +31,9 @@ class CalQLConfig(SoftConfig):
     )
     penalty_until: float | None = option(
         None,
-        "share of online training over which the penalty falls in a line to 0; null: it stays",
+        "share of online training over which the penalty falls in a line, to nothing where the "
+        "pre-trained policy fails as often as it succeeds, less far where it succeeds more often; "
+        "null: it stays",
         within="(0, 1]",
     )
     importance_sampling: bool = option(True, "log-sum-exp over actions weighted by 1 / density")
@@ -105,9 +107,9 @@ class CalQL(SoftAgent):
     def branch(self) -> object:
         return super().branch(), self.faded
 
-    def fade(self, progress: float) -> None:
+    def fade(self, progress: float, held: float) -> None:
         until = self.config.penalty_until
-        share = 1.0 if until is None else max(0.0, 1 - progress / until)
+        share = 1.0 if until is None else max(held, 1 - progress / until)
         self.penalty_share.fill_(share)
         self.faded = share == 0
 

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from calql_vision.agents import Agent, CalQL, build_agent
-from calql_vision.agents.config import online_config
+from calql_vision.agents.config import OnlineConfig, online_config
 from calql_vision.agents.ranks import made_by_rank_0
 from calql_vision.configs import option
 from calql_vision.datasets.buffer import EpisodeBuffer, MixedBuffer, NStepReference
@@ -165,6 +165,15 @@ def online_reference(config: FinetuneConfig, agent: Agent) -> NStepReference | N
     return NStepReference(steps, agent.state_value)
 
 
+def held_share(online: EpisodeBuffer, how: OnlineConfig) -> float:
+    """What the pre-trained policy has to lose, less what it has to gain, and at least 0.
+
+    Its share of successes less that of failures, in the episodes before the first update.
+    """
+    succeeded = online.successes_begun(how.random_steps, how.random_steps + how.warmup_steps)
+    return max(0.0, float(2 * succeeded.mean() - 1)) if len(succeeded) else 0.0
+
+
 class OnlineTraining:
     """Whole episodes are collected, then as many updates follow as they had steps."""
 
@@ -207,7 +216,7 @@ class OnlineTraining:
         warm = begin >= self.how.random_steps + self.how.warmup_steps
         episode = made_by_rank_0(lambda: self._roll_out(number))
         self.experience.add(episode)
-        agent.fade(begin / self.training.total)
+        agent.fade(begin / self.training.total, held_share(self.online, self.how))
         updates = round(len(episode) * self.how.updates_per_step) if warm else 0
         metrics = learn(agent, self.mixed, updates, self.training.generator) if updates else {}
         return metrics | {
