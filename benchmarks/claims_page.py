@@ -15,7 +15,8 @@ HEAD = """# The claims, measured
 Success is counted over 100 fresh episodes with Wilson's 95 % interval; "first, lowest online" are
 the first and the least of the periodic evaluations of fine-tuning (25 episodes each); regret is the
 mean of 1 - success over the online episodes, exploration included. Settings were chosen on seeds
-and recordings from 100 on. A cell that is not there was not run.
+and recordings from 100 on, but for the floor of the penalty, which was made with recordings_48/1 in
+view ([Results](../results.md)). A cell that is not there was not run.
 """
 
 COLUMNS = (
