@@ -21,6 +21,9 @@ from calql_vision.encoders.augment import random_shift
 from calql_vision.types import Metrics, Observation, PixelBatch
 
 
+CPU = torch.device("cpu")
+
+
 class Critic(nn.Module):
     """Q(s, a) of one observation for one action."""
 
@@ -33,7 +36,7 @@ class Critic(nn.Module):
 
 
 class PlainCalQL:
-    """Learns on the CPU, and keeps nothing that could be saved."""
+    """Keeps nothing that could be saved."""
 
     def __init__(
         self,
@@ -42,15 +45,19 @@ class PlainCalQL:
         actions: int,
         config: CalQLConfig,
         shift: int,
+        device: torch.device = CPU,
     ):
         """`encoder()` makes a network from observations to `width` numbers."""
+        self.device = device
         self.config, self.actions, self.shift = config, actions, shift
-        self.generator = torch.Generator().manual_seed(0)
-        self.encoder = encoder()
-        self.actor = TanhGaussianActor(width, actions, config.hidden)
-        self.critics = [Critic(encoder(), width, actions, config.hidden) for _ in range(2)]
+        self.generator = torch.Generator(device).manual_seed(0)
+        self.encoder = encoder().to(device)
+        self.actor = TanhGaussianActor(width, actions, config.hidden).to(device)
+        self.critics = [
+            Critic(encoder(), width, actions, config.hidden).to(device) for _ in range(2)
+        ]
         self.targets = deepcopy(self.critics)
-        self.log_temperature = nn.Parameter(torch.zeros(()))
+        self.log_temperature = nn.Parameter(torch.zeros((), device=device))
         self.actor_parameters = [*self.encoder.parameters(), *self.actor.parameters()]
         self.actor_optimizer = torch.optim.Adam(self.actor_parameters, config.actor_lr)
         self.critic_optimizers = [
@@ -61,7 +68,7 @@ class PlainCalQL:
     def learn(self, buffer: EpisodeBuffer, updates: int, generator: np.random.Generator) -> None:
         """`updates` gradient steps, sampling included."""
         for _ in range(updates):
-            self.update(buffer.sample(self.config.batch_size, generator))
+            self.update(buffer.sample(self.config.batch_size, generator).to(self.device))
 
     def update(self, batch: PixelBatch) -> Metrics:
         here, following = (
@@ -86,7 +93,9 @@ class PlainCalQL:
         return self.actor(self.encoder(observation))
 
     def noise(self, count: int) -> Tensor:
-        return torch.randn(count, self.actions, generator=self.generator)
+        return torch.randn(
+            count, self.actions, generator=self.generator, device=self.device
+        )
 
     def update_actor(self, here: Observation) -> Metrics:
         action, log_prob = self.policy(here).sample(self.noise(len(here.proprio)))
@@ -114,8 +123,10 @@ class PlainCalQL:
     ) -> list[tuple[Tensor, Tensor, bool]]:
         """Random actions, those of the policy at s and at s': action, log-density, calibrated."""
         count = len(here.proprio) * self.config.n_actions
-        random = torch.rand(count, self.actions, generator=self.generator) * 2 - 1
-        found = [(random, torch.full((count,), self.actions * math.log(0.5)), False)]
+        shape = (count, self.actions)
+        random = torch.rand(shape, generator=self.generator, device=self.device) * 2 - 1
+        density = torch.full((count,), self.actions * math.log(0.5), device=self.device)
+        found = [(random, density, False)]
         for seen in (here, following):
             action, log_prob = self.policy(self.repeat(seen)).sample(self.noise(count))
             found.append((action, log_prob, True))

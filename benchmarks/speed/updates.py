@@ -121,9 +121,9 @@ def buffer_of(spec: EnvSpec, episodes: int = 50) -> EpisodeBuffer:
     return buffer
 
 
-def agent_of(setting: Setting) -> Agent:
+def agent_of(setting: Setting, device: torch.device = CPU) -> Agent:
     config = setting.config()
-    agent = build_agent(setting.spec, config.algo, config.encoder, CPU, seed=0)
+    agent = build_agent(setting.spec, config.algo, config.encoder, device, seed=0)
     if setting.state:
         agent.encode = state_features  # type: ignore[method-assign]
     return agent
@@ -152,13 +152,17 @@ class Numbers(nn.Module):
         return observation.proprio
 
 
-def plain_of(setting: Setting, config: PretrainConfig) -> PlainCalQL:
+def plain_of(
+    setting: Setting, config: PretrainConfig, device: torch.device = CPU
+) -> PlainCalQL:
     algo, encoder, spec = config.algo, config.encoder, setting.spec
     assert isinstance(algo, CalQLConfig)
     if setting.state:
         return PlainCalQL(Numbers, setting.state, spec.action_dim, algo, shift=0)
     make = partial(pixel_encoder, spec, encoder)
-    return PlainCalQL(make, encoder.features, spec.action_dim, algo, encoder.random_shift)
+    return PlainCalQL(
+        make, encoder.features, spec.action_dim, algo, encoder.random_shift, device
+    )
 
 
 def pixel_encoder(spec: EnvSpec, encoder: EncoderConfig) -> PixelEncoder:
