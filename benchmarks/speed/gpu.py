@@ -47,6 +47,7 @@ def measure() -> dict:
     comparisons, utilisation = [], {}
     for name, counts in COUNTS.items():
         found, busy = compare(SETTINGS[name], *counts)
+        print(found, busy, flush=True)
         comparisons.append(asdict(found))
         utilisation[found.name] = busy
     git = ["git", "rev-parse", "--short", "HEAD"]
