@@ -34,5 +34,12 @@ class DeviceFrames:
         return True
 
     def take(self, numbers: np.ndarray) -> Tensor:
-        """The frames with these numbers, counted in the order in which they came."""
-        return self._frames.index_select(0, torch.from_numpy(numbers).to(self.device))
+        """The frames with these numbers, counted in the order in which they came.
+
+        A GPU gets the numbers from pinned memory: any other copy waits until the GPU has done all
+        that it was asked for, the last update included.
+        """
+        chosen = torch.from_numpy(numbers)
+        if self.device.type == "cuda":
+            chosen = chosen.pin_memory().to(self.device, non_blocking=True)
+        return self._frames.index_select(0, chosen)

@@ -37,9 +37,9 @@ OURS = {
 }
 #: Updates per turn: of the re-statement, of ours eager, of ours recorded.
 COUNTS = {
-    "updates_default": (20, 100, 500),
-    "updates_official": (5, 50, 400),
-    "updates_resnet": (0, 10, 60),
+    "updates_default": (10, 30, 150),
+    "updates_official": (4, 20, 100),
+    "updates_resnet": (0, 5, 30),
 }
 
 
@@ -99,14 +99,14 @@ def precise(precision: str) -> None:
 
 
 def busy_share(work: Callable[[], object], seconds: float) -> float:
-    """Percent of the time in which a kernel runs, over two seconds and more."""
+    """Percent of the time in which a kernel runs, over a second and more."""
     with subprocess.Popen(WATCHED.split(), stdout=subprocess.PIPE, text=True) as watch:
-        for _ in range(1 + int(2 / seconds)):
+        for _ in range(1 + int(1.5 / seconds)):
             work()
         torch.cuda.synchronize()
         watch.terminate()
         said = watch.communicate()[0].split()
-    return mean(float(value) for value in said[5:-1])  # the first ones are of what was before
+    return mean(float(value) for value in said[4:-1])  # the first ones are of what was before
 
 
 def smi(command: str) -> str:

@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from calql_vision.configs.plain_types import check_types
 from calql_vision.runs.layout import LAUNCH
 from calql_vision.runs.versioned_json import load_json, save_json
@@ -78,11 +80,12 @@ def software_versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, str]:
-    return {
+    found = {
         "platform": platform.platform(),
         "processor": _processor(),
         "cores": str(os.cpu_count()),
     }
+    return found | ({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {})
 
 
 def _processor() -> str:
