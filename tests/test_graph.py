@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch._dynamo.utils import counters
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -13,7 +14,13 @@ from calql_vision.agents.soft import SoftConfig
 from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.datasets.returns import RewardConfig
 from calql_vision.encoders.cnn import CNNConfig
-from calql_vision.engine.acceleration import accelerate, check_acceleration, compile_networks
+from calql_vision.encoders.frozen import FrozenFeatures
+from calql_vision.engine.acceleration import (
+    accelerate,
+    check_acceleration,
+    compilation,
+    compile_networks,
+)
 from calql_vision.engine.graph import StaticUpdate, baked_in
 from calql_vision.engine.learn import learn
 from calql_vision.engine.random_episodes import random_episode
@@ -169,13 +176,23 @@ def test_learning_takes_the_recorded_update_where_there_is_one(batches):
     ("options", "sentence"),
     [
         ({"compile": "graph"}, "compile=graph needs a GPU, and this is cpu; set compile=none"),
-        ({"compile": "jit"}, "compile=jit: choose none, graph, inductor"),
+        ({"compile": "jit"}, "compile=jit: choose auto, none, graph, inductor"),
         ({"precision": "half"}, "precision=half: choose fp32, tf32, bf16"),
     ],
 )
 def test_what_cannot_be_is_refused_at_the_door(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         check_acceleration(RunConfig(device="cpu", **options))
+
+
+def test_unasked_a_graph_is_recorded_where_one_can_be():
+    agent = agent_of("cal_ql")
+    assert compilation(agent, RunConfig()) == "none"
+    agent.device = torch.device("cuda")
+    assert compilation(agent, RunConfig()) == "graph"
+    assert compilation(agent, RunConfig(compile="none")) == "none"
+    agent.encoder.backbones.append(FrozenFeatures(nn.Identity(), capacity=1))
+    assert compilation(agent, RunConfig()) == "none", "features that are looked up"
 
 
 def test_compiled_networks_learn_what_the_plain_ones_do(batches):

@@ -1,7 +1,7 @@
 """Updates on a GPU: eager, as a CUDA graph, and in other precisions.
 
-    PYTHONPATH=benchmarks python -m speed.gpu          measured, and kept in docs/performance/gpu.json
-    PYTHONPATH=benchmarks python -m speed.gpu page     docs/gpu.md from that file, on any machine
+PYTHONPATH=benchmarks python -m speed.gpu         measures into docs/performance/gpu.json
+PYTHONPATH=benchmarks python -m speed.gpu page    docs/gpu.md from that file, on any machine
 """
 
 import json
@@ -16,11 +16,13 @@ from statistics import mean
 import numpy as np
 import torch
 
+from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.engine.acceleration import accelerate
 from calql_vision.engine.learn import learn
 from calql_vision.engine.timing import alternate
 from calql_vision.runs.launch import machine, versions
 from speed.measurement import Measurement
+from speed.page import section
 from speed.updates import PLAIN, SETTINGS, Setting, agent_of, buffer_of, plain_of
 
 GPU = torch.device("cuda")
@@ -30,7 +32,7 @@ TURNS = 3
 WATCHED = "nvidia-smi --query-gpu=utilization.gpu --format=csv,noheader,nounits -lms 100"
 #: How our update is run -> the options that say so.
 OURS = {
-    "ours, eager": {},
+    "ours, eager": {"compile": "none"},
     "ours, compile=graph": {"compile": "graph"},
     "... and precision=tf32": {"compile": "graph", "precision": "tf32"},
     "... and precision=bf16": {"compile": "graph", "precision": "bf16"},
@@ -68,7 +70,7 @@ def compare(setting: Setting, plain: int, eager: int, recorded: int) -> tuple[Me
     buffer.keep_frames_on(GPU, 2**33)
     works: dict[str, Callable[[], object]] = {}
     for name, options in OURS.items():
-        counts[name] = recorded if options else eager
+        counts[name] = recorded if options["compile"] == "graph" else eager
         works[name] = ours(setting, options, buffer, counts[name])
     if plain:
         host, counts[PLAIN] = buffer_of(setting.spec), plain
@@ -81,12 +83,16 @@ def compare(setting: Setting, plain: int, eager: int, recorded: int) -> tuple[Me
     return Measurement(f"Updates: {setting.name}", "updates/s", baseline, values), busy
 
 
-def ours(setting: Setting, options: dict, buffer, count: int) -> Callable[[], object]:
+def ours(
+    setting: Setting, options: dict, buffer: EpisodeBuffer, count: int
+) -> Callable[[], object]:
     agent, generator = agent_of(setting, GPU), np.random.default_rng(0)
     config = replace(setting.config(), device="cuda", **options)
 
     def work() -> None:
-        accelerate(agent, config) if agent.fast_update is None else precise(config.precision)
+        if agent.fast_update is None:
+            accelerate(agent, config)
+        precise(config.precision)
         learn(agent, buffer, count, generator)
 
     return work
@@ -114,8 +120,6 @@ def smi(command: str) -> str:
 
 
 def write(content: dict) -> None:
-    from speed.page import section
-
     software = ", ".join(f"{name} {number}" for name, number in content["versions"].items())
     parts = [
         f"{content['gpu']}, driver {content['driver']}, {content['machine']['cores']} cores of an "

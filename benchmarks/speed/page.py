@@ -19,7 +19,7 @@ its least and greatest are in brackets. Ratios stand; what is per second depends
 {processor}, {cores} cores, no GPU; torch with {threads}. {versions}. Commit {commit}.
 """
 
-GPU = "Nothing was measured on a GPU: none was at hand. [A GPU](gpu.md) says what to run on one."
+GPU = "No GPU took part. [A GPU](gpu.md#measured) has what was measured on one."
 
 
 def write(page: Path, folder: Path, names: list[str], code: str) -> None:

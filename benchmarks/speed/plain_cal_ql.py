@@ -20,7 +20,6 @@ from calql_vision.datasets.buffer import EpisodeBuffer
 from calql_vision.encoders.augment import random_shift
 from calql_vision.types import Metrics, Observation, PixelBatch
 
-
 CPU = torch.device("cpu")
 
 
@@ -93,9 +92,7 @@ class PlainCalQL:
         return self.actor(self.encoder(observation))
 
     def noise(self, count: int) -> Tensor:
-        return torch.randn(
-            count, self.actions, generator=self.generator, device=self.device
-        )
+        return torch.randn(count, self.actions, generator=self.generator, device=self.device)
 
     def update_actor(self, here: Observation) -> Metrics:
         action, log_prob = self.policy(here).sample(self.noise(len(here.proprio)))

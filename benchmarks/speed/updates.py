@@ -152,17 +152,13 @@ class Numbers(nn.Module):
         return observation.proprio
 
 
-def plain_of(
-    setting: Setting, config: PretrainConfig, device: torch.device = CPU
-) -> PlainCalQL:
+def plain_of(setting: Setting, config: PretrainConfig, device: torch.device = CPU) -> PlainCalQL:
     algo, encoder, spec = config.algo, config.encoder, setting.spec
     assert isinstance(algo, CalQLConfig)
     if setting.state:
         return PlainCalQL(Numbers, setting.state, spec.action_dim, algo, shift=0)
     make = partial(pixel_encoder, spec, encoder)
-    return PlainCalQL(
-        make, encoder.features, spec.action_dim, algo, encoder.random_shift, device
-    )
+    return PlainCalQL(make, encoder.features, spec.action_dim, algo, encoder.random_shift, device)
 
 
 def pixel_encoder(spec: EnvSpec, encoder: EncoderConfig) -> PixelEncoder:

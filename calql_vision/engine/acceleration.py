@@ -13,7 +13,7 @@ from calql_vision.engine.device import choose_device
 from calql_vision.engine.graph import GraphUpdate
 from calql_vision.runs.config import RunConfig
 
-COMPILE, PRECISION = ("none", "graph", "inductor"), ("fp32", "tf32", "bf16")
+COMPILE, PRECISION = ("auto", "none", "graph", "inductor"), ("fp32", "tf32", "bf16")
 
 
 def check_acceleration(config: RunConfig) -> None:
@@ -52,12 +52,26 @@ def accelerate(agent: Agent, config: RunConfig) -> None:
     agent.half_encoders = config.precision == "bf16"
     torch.backends.cuda.matmul.allow_tf32 = config.precision != "fp32"
     torch.backends.cudnn.allow_tf32 = config.precision != "fp32"
-    if config.compile == "graph":
-        if any(isinstance(module, FrozenFeatures) for module in agent.modules()):
+    compiled = compilation(agent, config)
+    if compiled == "graph":
+        if looks_up_features(agent):
             raise ValueError("compile=graph records no look-up of features; encoder.frozen=false")
         agent.fast_update = GraphUpdate(agent)
-    if config.compile == "inductor":
+    if compiled == "inductor":
         compile_networks(agent)
+
+
+def compilation(agent: Agent, config: RunConfig) -> str:
+    """What `compile` comes to: for auto graph or none."""
+    if config.compile != "auto":
+        return config.compile
+    recorded = agent.device.type == "cuda" and ranks() == 1 and not looks_up_features(agent)
+    return "graph" if recorded else "none"
+
+
+def looks_up_features(agent: Agent) -> bool:
+    """Whether an encoder is frozen, so that its features are found by the pixels."""
+    return any(isinstance(module, FrozenFeatures) for module in agent.modules())
 
 
 def compile_networks(agent: Agent, backend: str = "inductor") -> None:

@@ -5,7 +5,7 @@ to launch them. A graph launches them all at once. It is a recording, so that wh
 or holds in a number is baked into it: graphs are kept by `Agent.branch`, recorded again when a
 learning rate or a tensor of Adam's is another one, and updates are counted outside.
 
-None of this was run on a GPU by its authors; `make test-gpu` states what must hold there.
+`make test-gpu` states what must hold on a GPU, docs/gpu.md what it brings there.
 """
 
 from typing import Any

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from calql_vision.agents import Agent
 from calql_vision.agents.ranks import from_all_ranks, rank, ranks
 from calql_vision.datasets.progress import progress, warn
-from calql_vision.engine.acceleration import accelerate
+from calql_vision.engine.acceleration import accelerate, compilation
 from calql_vision.engine.checkpoint import Checkpoint
 from calql_vision.engine.convergence import diverged_critic, unconverged_critic
 from calql_vision.engine.evaluation import evaluation_row, summarise
@@ -70,7 +70,7 @@ class TrainingRun:
         self._warnings: list[str] = []
         self._film: bytes | None = None  # of the last evaluation, until it is shown
         self._draws: list[Tensor] = []  # states of all ranks' generators at the last row
-        self._circumstances = circumstances(agent.device, config.compile)
+        self._circumstances = circumstances(agent.device, compilation(agent, config))
         accelerate(agent, config)
         state = interrupted_run(folder, config.overwrite)
         if state:

@@ -112,6 +112,21 @@ def _choose_again() -> None:
             importlib.reload(sys.modules[name])
 
 
+def _renderer(model: mujoco.MjModel, height: int, width: int) -> mujoco.Renderer:
+    """Raises RuntimeError where the backend can be loaded but finds no device to draw with."""
+    from mujoco import Renderer
+
+    try:
+        from mujoco.gl_context import GLContext
+
+        # One that could not be made is destroyed all the same, and asked for what it never got.
+        GLContext._context = None
+        return Renderer(model, height, width)
+    except (ImportError, AttributeError, RuntimeError) as error:
+        backend = os.environ.get("MUJOCO_GL", "")
+        raise RuntimeError(f"MUJOCO_GL={backend} cannot draw here ({error}); {REMEDY}") from error
+
+
 class Cameras:
     """An offscreen renderer of some of a model's cameras, or of free ones, all of one size.
 
@@ -132,14 +147,14 @@ class Cameras:
         hidden_groups: Sequence[int] = (),
         cull: bool = False,
     ) -> None:
-        from mujoco import MjvOption, Renderer, mjtRndFlag
+        from mujoco import MjvOption, mjtRndFlag
 
         height, width = size
         visual = model.vis
         visual.quality.shadowsize, visual.quality.offsamples = (4096, 4) if pretty else (0, 0)
         visual.global_.offheight, visual.global_.offwidth = height, width
         self._cameras = [model.camera(c).id if isinstance(c, str) else c for c in cameras]
-        self._renderer = Renderer(model, height, width)
+        self._renderer = _renderer(model, height, width)
         _OPEN.add(self)
         _close_all_at_exit()
         self._options = MjvOption()

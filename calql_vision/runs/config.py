@@ -143,7 +143,9 @@ class RunConfig:
     seed: int = option(0, "of the run", within="[0, 999]")
     device: str = option("auto", "auto, cpu or cuda")
     compile: str = option(
-        "none", "none; graph: an update is one CUDA graph; inductor: networks by torch.compile"
+        "auto",
+        "auto: graph wherever it can be, else none; graph: an update is one CUDA graph, the same "
+        "bit for bit; inductor: networks by torch.compile; none",
     )
     precision: str = option(
         "fp32", "of learning: fp32, tf32 (on a GPU) or bf16 (the encoders alone, all else fp32)"

@@ -21,7 +21,7 @@ SPEC = EnvSpec("tabletop/lift", ("front", "wrist"), (48, 48), {"position": 3}, 4
 def agent_of(name: str, device: torch.device = GPU, **config) -> Agent:
     algo = AGENTS[name].options(own_actor_encoder=True, annealed_actor=True)
     agent = build_agent(SPEC, algo, CNNConfig(), device, seed=0)
-    accelerate(agent, RunConfig(**config))
+    accelerate(agent, RunConfig(**{"compile": "none"} | config))
     return agent
 
 
@@ -61,6 +61,10 @@ def test_a_graph_learns_what_the_plain_update_learns_bit_for_bit(name, buffer):
     assert train(plain, buffer) == train(graph, buffer)
     assert_same(plain, graph)
     assert plain.updates == graph.updates
+
+
+def test_a_graph_is_what_a_gpu_gets_unasked():
+    assert agent_of("cal_ql", compile="auto").fast_update is not None
 
 
 def test_a_graph_goes_on_from_moments_of_a_cpu(buffer):
