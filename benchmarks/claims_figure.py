@@ -32,21 +32,41 @@ def draw(rows: Iterable[Row]) -> None:
 
 
 def figure(row: Row, results: list[dict[str, Any]]) -> Figure:
-    """Methods without a result have no panel."""
-    curves = {m: [online_curve(r) for r in results if r["method"] == m] for m in row.methods}
-    others = [m for m, found in curves.items() if found and m != REFERENCE] or [REFERENCE]
-    columns = min(COLUMNS, len(others))
-    rows = -(-len(others) // columns)
+    """Methods without a result have no panel; what is not summed up has panels of its own."""
+    panels = [
+        (title, method, curves)
+        for title, data in row.together().items()
+        for curves in [curves_of(results, row, data)]
+        for method in panel_methods(curves)
+    ]
+    others = len({method for _, method, _ in panels})
+    columns = min(COLUMNS, others if others > 1 else len(panels))
+    rows = -(-len(panels) // columns)
     figure = Figure(figsize=(WIDTH, 0.6 + 2.2 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     styles = method_styles(list(row.methods))
-    for axis, method in zip(axes.flat, others, strict=False):
+    for axis, (title, method, curves) in zip(axes.flat, panels, strict=False):
         draw_panel(axis, method, curves, styles)
-    for axis in axes.flat[len(others) :]:
+        axis.set_title(title if len(row.together()) > 1 else "", fontsize=STYLE["font.size"])
+    for axis in axes.flat[len(panels) :]:
         axis.remove()
     figure.supxlabel("environment steps online", fontsize=STYLE["font.size"])
     figure.supylabel("success of 25 episodes", fontsize=STYLE["font.size"])
     return figure
+
+
+def curves_of(results: list[dict[str, Any]], row: Row, data: list[str]) -> dict[str, list[Curve]]:
+    """Method -> its runs on these data."""
+    return {
+        m: [online_curve(r) for r in results if r["method"] == m and r["data"] in data]
+        for m in row.methods
+    }
+
+
+def panel_methods(curves: dict[str, list[Curve]]) -> list[str]:
+    """Who is drawn beside the reference; the reference alone where there is nobody else."""
+    others = [method for method, found in curves.items() if found and method != REFERENCE]
+    return others or [REFERENCE] * bool(curves[REFERENCE])
 
 
 def draw_panel(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,12 @@ def section(row: Row) -> str:
         f"| {' | '.join(COLUMNS)} |",
         "|---" * len(COLUMNS) + "|",
     ]
-    lines += [line(result) for result in found.values()]
-    for method in row.methods:
-        results = [result for result in found.values() if result["method"] == method]
-        lines += [total(method, results, row)] if len(results) > 1 else []
+    for method, data in product(row.methods, row.data):
+        lines += [line(found[c]) for c in found if (c.method, c.data) == (method, data)]
+    for method, data in product(row.methods, row.together().values()):
+        cells = [cell for cell in row.cells() if cell.method == method and cell.data in data]
+        results = [found[cell] for cell in cells if cell in found]
+        lines += [total(method, results, len(cells))] if len(results) > 1 else []
     return "\n".join([*lines, "", provenance(found.values()), ""])
 
 
@@ -59,16 +62,17 @@ def line(result: dict[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def total(method: str, results: list[dict[str, Any]], row: Row) -> str:
-    """All data and seeds of a method together."""
-    asked = sum(cell.method == method for cell in row.cells())
+def total(method: str, results: list[dict[str, Any]], asked: int) -> str:
+    """What there is of `asked` runs of a method, together."""
     known = {name: [r[name] for r in results if r[name]] for name in ("offline", "final")}
     pooled = {name: [sum(column) for column in zip(*counts, strict=True)] or None
               for name, counts in known.items()}  # fmt: skip
     regret = sum(r["regret"] for r in results) / len(results)
     runs = f"{len(results)} of {asked}" if len(results) < asked else f"all {asked}"
     offline, final = success(pooled["offline"]), success(pooled["final"])
-    return f"| **{method}** | {runs} | | {offline} | | **{final}** | {regret:.3f} |"
+    data = {result["data"] for result in results}
+    where = data.pop() if len(data) == 1 else ""
+    return f"| **{method}** | {where} | {runs} | {offline} | | **{final}** | {regret:.3f} |"
 
 
 def success(count: list[int] | None) -> str:
@@ -87,7 +91,8 @@ def first_and_lowest(result: dict[str, Any]) -> str:
 def provenance(results: Iterable[dict[str, Any]]) -> str:
     results = list(results)
     commits = sorted({result["commit"] for result in results})
-    processors = sorted({result["machine"]["processor"] for result in results})
+    machines = [result["machine"] for result in results]
+    processors = sorted({m.get("gpu") or m["processor"] for m in machines})
     hours = sum(result["wall_seconds"] for result in results) / 3600
     return (
         f"{len(results)} runs, {hours:.1f} hours of training on one thread each beside other work; "

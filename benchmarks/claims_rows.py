@@ -43,6 +43,12 @@ class Row:
     methods: dict[str, tuple[str, ...]]  # label -> the words that choose it
     seeds: tuple[int, ...]
 
+    def together(self) -> dict[str, list[str]]:
+        """Which data are summed up and drawn as one: each alone where it has seeds of its own."""
+        if len(self.seeds) == 1:
+            return {self.name: list(self.data)}
+        return {data.rpartition("/")[2]: [data] for data in self.data}
+
     def cells(self) -> list[Cell]:
         """In an order in which the first ones say most."""
         return [
