@@ -42,8 +42,8 @@ def section(row: Row) -> str:
     ]
     for method, data in product(row.methods, row.data):
         lines += [line(found[c]) for c in found if (c.method, c.data) == (method, data)]
-    for method, data in product(row.methods, row.together().values()):
-        cells = [cell for cell in row.cells() if cell.method == method and cell.data in data]
+    for method, group in product(row.methods, row.together().values()):
+        cells = [cell for cell in row.cells() if cell.method == method and cell.data in group]
         results = [found[cell] for cell in cells if cell in found]
         lines += [total(method, results, len(cells))] if len(results) > 1 else []
     return "\n".join([*lines, "", provenance(found.values()), ""])

@@ -125,6 +125,22 @@ def test_a_recording_is_outdated_by_another_rate_and_by_moments_that_were_loaded
     assert baked_in(agent) != second
 
 
+def test_a_rate_in_a_tensor_stays_where_it_is_and_moves_weights_as_a_number_does(batches):
+    """As a GPU has it, so that a recording reads the new one."""
+    agents = [agent_of("cal_ql", annealed_actor=True) for _ in range(2)]
+    for group in (g for o in agents[1].optimizers.values() for g in o.param_groups):
+        group["lr"] = torch.tensor(group["lr"])
+    for agent in agents:
+        agent.update(batches[0])
+    baked = baked_in(agents[1])
+    for agent in agents:
+        agent.anneal_actor(0.7)
+        agent.update(batches[1])
+    assert baked_in(agents[1]) == baked
+    for key, value in agents[0].state_dict().items():
+        torch.testing.assert_close(agents[1].state_dict()[key], value)
+
+
 def agent_with_moments(batches: list[PixelBatch]) -> Agent:
     agent = agent_of("cal_ql")
     agent.update(batches[2])

@@ -82,10 +82,18 @@ class Agent(nn.Module, ABC):
         return policy.sample(self.randn(*policy.mean.shape))[0]
 
     def add_optimizer(self, name: str, parameters: Iterable[nn.Parameter], lr: float) -> None:
-        """Adam over `parameters`, fed by the loss called `name`."""
+        """Adam over `parameters`, fed by the loss called `name`.
+
+        On a GPU its rate is a tensor, which a recorded update reads every time; a number would be
+        part of the recording, and another rate would need another one.
+        """
+        gpu = self.device.type == "cuda"
         self._trained[name] = [each for each in parameters if each.requires_grad]
         self.optimizers[name] = torch.optim.Adam(
-            self._trained[name], lr=lr, fused=True, capturable=self.device.type == "cuda"
+            self._trained[name],
+            lr=torch.tensor(lr, device=self.device) if gpu else lr,
+            fused=True,
+            capturable=gpu,
         )
 
     def load_optimizer(self, name: str, state: dict[str, Any]) -> None:
@@ -101,7 +109,10 @@ class Agent(nn.Module, ABC):
         if self.config.annealed_actor:
             rate = self.config.actor_lr * (1 + math.cos(math.pi * progress)) / 2
             for group in self.optimizers["actor"].param_groups:
-                group["lr"] = rate
+                if isinstance(group["lr"], Tensor):
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
 
     def fade(self, progress: float, held: float) -> None:
         """Weigh less, as online training goes from 0 to 1, what is meant for its beginning.

@@ -2,8 +2,8 @@
 
 A small network's update is some hundreds of kernels of a few microseconds: a GPU waits for Python
 to launch them. A graph launches them all at once. It is a recording, so that what Python decides
-or holds in a number is baked into it: graphs are kept by `Agent.branch`, recorded again when a
-learning rate or a tensor of Adam's is another one, and updates are counted outside.
+or holds in a number is baked into it: graphs are kept by `Agent.branch`, recorded again when
+tensors of Adam's are other ones, and updates are counted outside.
 
 `make test-gpu` states what must hold on a GPU, docs/gpu.md what it brings there.
 """
@@ -80,13 +80,14 @@ class GraphUpdate(StaticUpdate):
 
 
 def baked_in(agent: Agent) -> tuple:
-    """What a recording holds by value or by address: learning rates, and Adam's tensors.
+    """What a recording holds by value or by address: learning rates and moments of Adam.
 
-    Adam's are all replaced at once, so that the first of each optimizer tells.
+    Moments are all replaced at once, so that the first of each optimizer tells.
     """
     found: list[Any] = []
     for optimizer in agent.optimizers.values():
         state: dict[str, Any] = next(iter(optimizer.state.values()), {})
-        found += [group["lr"] for group in optimizer.param_groups]
+        rates = [group["lr"] for group in optimizer.param_groups]
+        found += [rate.data_ptr() if torch.is_tensor(rate) else rate for rate in rates]
         found.append(state["exp_avg"].data_ptr() if state else None)
     return tuple(found)

@@ -63,6 +63,15 @@ def test_a_graph_learns_what_the_plain_update_learns_bit_for_bit(name, buffer):
     assert plain.updates == graph.updates
 
 
+def test_another_learning_rate_needs_no_other_recording(buffer):
+    agent = agent_of("cal_ql", compile="graph")
+    train(agent, buffer)
+    recorded = dict(agent.fast_update._recorded)
+    agent.anneal_actor(0.9)
+    learn(agent, buffer, 2, np.random.default_rng(0))
+    assert recorded == agent.fast_update._recorded
+
+
 def test_a_graph_is_what_a_gpu_gets_unasked():
     assert agent_of("cal_ql", compile="auto").fast_update is not None
 
