@@ -129,8 +129,8 @@ def write(content: dict) -> None:
     for found in content["measurements"]:
         parts.append(section(Measurement(**found)))
         busy = content["utilisation"][found["name"]]
-        shares = ", ".join(f"{name}: {share:.0f} %" for name, share in busy.items())
-        parts.append(f"The GPU is busy (nvidia-smi): {shares}.\n")
+        shares = "; ".join(f"{name} {share:.0f} %" for name, share in busy.items())
+        parts.append(f"Time in which a kernel runs, by nvidia-smi: {shares}.\n")
     before, rest = PAGE.read_text().split(BEGIN)
     PAGE.write_text(before + "\n\n".join([BEGIN, "\n".join(parts), END]) + rest.split(END)[1])
 
