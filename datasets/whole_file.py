@@ -27,6 +27,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         partial = _partial(path)
         try:
             yield partial
+            _to_disk(partial)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
@@ -44,11 +45,20 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         partial.mkdir(parents=True)
         try:
             yield partial
+            for file in partial.rglob("*"):
+                _to_disk(file)
             if path.exists():
                 shutil.rmtree(path)
             partial.replace(path)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Contents first, then the name: else a power cut can leave the name of an empty file."""
+    if path.is_file():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
 
 
 def _partial(path: Path) -> Path:

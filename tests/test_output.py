@@ -50,6 +50,20 @@ def project(tmp_path_factory):
     return folder
 
 
+@pytest.mark.parametrize("output", [whole_file, whole_folder])
+def test_contents_are_on_disk_before_they_have_their_name(output, tmp_path, monkeypatch):
+    target, flushed = tmp_path / "output", []
+
+    def fsync(number: int) -> None:
+        assert not target.exists()
+        flushed.append(os.fstat(number).st_ino)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with output(target) as partial:
+        (partial if output is whole_file else partial / "inner").write_text("contents")
+    assert flushed == [(target if output is whole_file else target / "inner").stat().st_ino]
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_replaces_its_own_results_and_nobody_elses(stage, project, monkeypatch, tmp_path):
     monkeypatch.chdir(project)
