@@ -81,7 +81,7 @@ def draw_panel(
         for edge in (band.low, band.high) if len(curves[method]) > 1 else ():
             axis.plot(band.steps, edge, color=styles[method].colour, linewidth=0.7)
     axis.set(ylim=(-0.02, 1.04))
-    axis.legend(loc="lower right", fontsize=8, handlelength=1.8)
+    axis.legend(loc="best", fontsize=8, handlelength=1.8)
 
 
 def draw_mean(axis: Axes, method: str, curves: Sequence[Curve], style: Style) -> CurveBand:
