@@ -95,7 +95,8 @@ def provenance(results: Iterable[dict[str, Any]]) -> str:
     processors = sorted({m.get("gpu") or m["processor"] for m in machines})
     hours = sum(result["wall_seconds"] for result in results) / 3600
     return (
-        f"{len(results)} runs, {hours:.1f} hours of training on one thread each beside other work; "
+        f"{len(results)} run{'s' * (len(results) > 1)}, {hours:.1f} hours of training on one "
+        "thread each beside other work; "
         f"{', '.join(processors)}; commits {', '.join(commits)}."
     )
 

@@ -44,10 +44,12 @@ class Row:
     seeds: tuple[int, ...]
 
     def together(self) -> dict[str, list[str]]:
-        """Which data are summed up and drawn as one: each alone where it has seeds of its own."""
-        if len(self.seeds) == 1:
-            return {self.name: list(self.data)}
-        return {data.rpartition("/")[2]: [data] for data in self.data}
+        """Which data are summed up and drawn as one: recordings of one size; every task alone."""
+        groups: dict[str, list[str]] = {}
+        for data in self.data:
+            folder, _, name = data.rpartition("/")
+            groups.setdefault(folder if folder.startswith("recordings") else name, []).append(data)
+        return groups
 
     def cells(self) -> list[Cell]:
         """In an order in which the first ones say most."""

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from calql_vision.datasets.buffer import EpisodeBuffer
-from calql_vision.engine.acceleration import accelerate
+from calql_vision.engine.acceleration import accelerate, allow_tf32
 from calql_vision.engine.learn import learn
 from calql_vision.engine.timing import alternate
 from calql_vision.runs.launch import machine, versions
@@ -92,16 +92,10 @@ def ours(
     def work() -> None:
         if agent.fast_update is None:
             accelerate(agent, config)
-        precise(config.precision)
+        allow_tf32(config.precision != "fp32")  # whose turn it is, decides
         learn(agent, buffer, count, generator)
 
     return work
-
-
-def precise(precision: str) -> None:
-    """What `accelerate` sets for the whole process, for the contender whose turn it is."""
-    torch.backends.cuda.matmul.allow_tf32 = precision != "fp32"
-    torch.backends.cudnn.allow_tf32 = precision != "fp32"
 
 
 def busy_share(work: Callable[[], object], seconds: float) -> float:

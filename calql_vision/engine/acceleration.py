@@ -50,8 +50,7 @@ def gpu_budget(config: RunConfig) -> int:
 def accelerate(agent: Agent, config: RunConfig) -> None:
     """Before the agent's first update, or the first after it has been restored."""
     agent.half_encoders = config.precision == "bf16"
-    torch.backends.cuda.matmul.allow_tf32 = config.precision != "fp32"
-    torch.backends.cudnn.allow_tf32 = config.precision != "fp32"
+    allow_tf32(config.precision != "fp32")
     compiled = compilation(agent, config)
     if compiled == "graph":
         if looks_up_features(agent):
@@ -59,6 +58,12 @@ def accelerate(agent: Agent, config: RunConfig) -> None:
         agent.fast_update = GraphUpdate(agent)
     if compiled == "inductor":
         compile_networks(agent)
+
+
+def allow_tf32(allowed: bool) -> None:
+    """For all that this process multiplies on a GPU."""
+    torch.backends.cuda.matmul.allow_tf32 = allowed
+    torch.backends.cudnn.allow_tf32 = allowed
 
 
 def compilation(agent: Agent, config: RunConfig) -> str:
