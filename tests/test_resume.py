@@ -8,6 +8,7 @@ import torch
 from omegaconf import OmegaConf
 
 from calql_vision.cli.configuration import composed, group_choices, register
+from calql_vision.engine.training_run import TrainingRun
 from calql_vision.stages import collect, finetune, pretrain
 
 STAGES = {"pretrain": pretrain, "finetune": finetune}
@@ -144,6 +145,24 @@ def test_online_a_run_goes_on_bit_for_bit(
     train("finetune", demonstrations, *words)
     assert "finetune: resumes at step 24 of 40" in capsys.readouterr().out
     assert_same_run(whole, Path("here"))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_run_stopped_after_its_last_row_ends_as_any_other(
+    stage, unbroken, demonstrations, pretrained, monkeypatch
+):
+    words = (*(pretrained("cal_ql") if stage == "finetune" else ()), *AT_ONCE, "output=here")
+    whole = unbroken(stage, *words)
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingRun, "finish", stopped)
+        with pytest.raises(Stop):
+            train(stage, demonstrations, *words)
+    train(stage, demonstrations, *words)
+    assert_same_run(whole, Path("here"))
+
+
+def stopped(*_):
+    raise Stop
 
 
 def contents(folder: Path) -> dict[str, bytes]:

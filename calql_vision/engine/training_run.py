@@ -93,7 +93,8 @@ class TrainingRun:
     def bar(self) -> tqdm:
         """The progress bar, which begins where the run is."""
         unit = UNITS[self.stage]
-        return progress(total=self.total, initial=self.step, desc=self.stage, unit=unit)
+        begun = min(self.step, self.total)  # the last episode may go beyond
+        return progress(total=self.total, initial=begun, desc=self.stage, unit=unit)
 
     def validate(self) -> dict[str, float]:
         """A periodic evaluation: deterministic policy, always the same start states, or the same

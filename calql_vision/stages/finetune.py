@@ -205,8 +205,8 @@ class OnlineTraining:
                 training.reached(steps, row)
                 bar.set_postfix(postfix(row, evaluation), refresh=False)
                 bar.update(min(steps, total) - bar.n)
-        path, regret = training.finish(), row[Column.ONLINE_REGRET]
-        print(f"finetune: {training.step} steps, regret {regret:.3f}, {path}")
+        path = training.finish()
+        print(f"finetune: {training.step} steps, regret {self._regret():.3f}, {path}")
         return evaluation
 
     def _episode(self) -> dict[str, float]:
@@ -223,9 +223,13 @@ class OnlineTraining:
             Column.ONLINE_SUCCESS: float(episode.success),
             Column.ONLINE_RETURN: float(episode.rewards.sum()),
             Column.ONLINE_LENGTH: float(len(episode)),
-            Column.ONLINE_REGRET: 1 - self.online.success_rate,
+            Column.ONLINE_REGRET: self._regret(),
             Column.UPDATES: float(agent.updates),
         }
+
+    def _regret(self) -> float:
+        """Share of the online episodes so far that failed."""
+        return 1 - self.online.success_rate
 
     def _roll_out(self, number: int) -> Episode:
         assert self.training.rollouts, "rank 0 has them"

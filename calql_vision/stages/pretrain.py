@@ -97,6 +97,7 @@ def _train(training: TrainingRun, buffer: EpisodeBuffer) -> dict[str, float]:
             training.reached(until, row)
             bar.set_postfix(postfix(row, evaluation), refresh=False)
             bar.update(until - done)
+    training.agent.anneal_actor(1)  # here, too, where a resumed run has no update left
     training.judge_convergence()
     print(f"pretrain: {total} updates, {training.finish()}")
     return evaluation
