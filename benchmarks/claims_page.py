@@ -9,17 +9,19 @@ from typing import Any
 from claims_rows import Row
 
 from calql_vision.analysis.outcome import SuccessCount
+from calql_vision.runs.config import ScaleConfig
 
 HEAD = """# The claims, measured
 
 `python benchmarks/claims.py run`, then `python benchmarks/claims.py page`; one thread per run.
 Success is counted over 100 fresh episodes with Wilson's 95 % interval; "first, lowest online" are
-the first and the least of the periodic evaluations of fine-tuning (25 episodes each); regret is the
-mean of 1 - success over the online episodes, exploration included. Settings were chosen on seeds
-and recordings from 100 on, but for the floor of the penalty, which was made with recordings_48/1 in
-view ([Results](../results.md)). A cell that is not there was not run.
+the first and the least of the periodic evaluations of fine-tuning, with the episodes of each; regret
+is the mean of 1 - success over the online episodes, exploration included. Settings were chosen on
+seeds and recordings from 100 on, but for the floor of the penalty, which was made with
+recordings_48/1 in view ([Results](../results.md)). A cell that is not there was not run.
 """
 
+VALIDATION = "scale.validation_episodes="
 COLUMNS = (
     "method", "data", "seed", "after pre-training", "first, lowest online", "after fine-tuning",
     "regret",
@@ -85,7 +87,9 @@ def success(count: list[int] | None) -> str:
 
 def first_and_lowest(result: dict[str, Any]) -> str:
     rates = [rate for _, rate in result["periodic"]["finetune"]]
-    return f"{rates[0]:.2f}, {min(rates[1:]):.2f}" if rates[1:] else "-"
+    asked = (word.removeprefix(VALIDATION) for word in result["words"] if VALIDATION in word)
+    episodes = next(asked, ScaleConfig().validation_episodes)
+    return f"{rates[0]:.2f}, {min(rates[1:]):.2f} of {episodes}" if rates[1:] else "-"
 
 
 def provenance(results: Iterable[dict[str, Any]]) -> str:
