@@ -48,10 +48,11 @@ def figure(row: Row, results: list[dict[str, Any]]) -> Figure:
     for axis, (title, method, curves) in zip(axes.flat, panels, strict=False):
         draw_panel(axis, method, curves, styles)
         axis.set_title(title if len(row.together()) > 1 else "", fontsize=STYLE["font.size"])
-    for axis in axes.flat[len(panels) :]:
-        axis.remove()
+    for place in range(len(panels), rows * columns):
+        axes.flat[place].remove()
+        axes.flat[place - columns].tick_params(labelbottom=True)  # now the lowest of its column
     figure.supxlabel("environment steps online", fontsize=STYLE["font.size"])
-    figure.supylabel("success of 25 episodes", fontsize=STYLE["font.size"])
+    figure.supylabel("success in periodic evaluations", fontsize=STYLE["font.size"])
     return figure
 
 

@@ -16,8 +16,8 @@ HEAD = """# The claims, measured
 `python benchmarks/claims.py run`, then `python benchmarks/claims.py page`; one thread per run.
 Success is counted over 100 fresh episodes with Wilson's 95 % interval; "first, lowest online" are
 the first and the least of the periodic evaluations of fine-tuning, with the episodes of each;
-regret is the mean of 1 - success over the online episodes, exploration included. Settings were chosen on
-seeds and recordings from 100 on, but for the floor of the penalty, which was made with
+regret is the mean of 1 - success over the online episodes, exploration included. Settings were
+chosen on seeds and recordings from 100 on, but for the floor of the penalty, which was made with
 recordings_48/1 in view ([Results](../results.md)). A cell that is not there was not run.
 """
 
