@@ -34,8 +34,16 @@ def test_clipped_likelihood_is_that_of_torch_and_actions_stay_in_range():
 
 
 def test_a_fixed_width_is_an_option_and_no_weight():
-    narrow, wide = (GaussianActor(FEATURES, ACTIONS, [16], std=std) for std in (0.1, 0.2))
+    narrow, wide = (GaussianActor(FEATURES, ACTIONS, [16], std, fixed=True) for std in (0.1, 0.2))
     wide.load_state_dict(narrow.state_dict())
     policy = wide(torch.rand(2, FEATURES))
     torch.testing.assert_close(policy.log_std.exp(), torch.full((ACTIONS,), 0.2))
     assert "log_std" not in dict(wide.named_parameters())
+
+
+def test_a_learnt_width_begins_as_asked():
+    actor = GaussianActor(FEATURES, ACTIONS, [16], 0.2)
+    assert "log_std" in dict(actor.named_parameters())
+    torch.testing.assert_close(
+        actor(torch.rand(2, FEATURES)).log_std.exp(), torch.full((ACTIONS,), 0.2)
+    )

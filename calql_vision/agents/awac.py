@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from calql_vision.agents.agent import CriticAgent, critic_metrics
-from calql_vision.agents.config import CriticConfig
+from calql_vision.agents.config import CriticConfig, initial_std
 from calql_vision.agents.losses import regression_loss, temporal_difference_loss
 from calql_vision.agents.networks import GaussianActor
 from calql_vision.configs import option
@@ -22,6 +22,7 @@ class AWACConfig(CriticConfig):
     temperature: float = option(
         1.0, "lambda in the paper: the larger, the nearer to behaviour cloning", within="(0, 1e6]"
     )
+    initial_std: float = initial_std()
 
 
 class AWAC(CriticAgent):
@@ -30,7 +31,8 @@ class AWAC(CriticAgent):
     config: AWACConfig
 
     def build_actor(self, features: int) -> GaussianActor:
-        return GaussianActor(features, self.action_dim, self.config.hidden)
+        config = self.config
+        return GaussianActor(features, self.action_dim, config.hidden, config.initial_std)
 
     def losses(self, batch: FeatureBatch) -> tuple[dict[str, Tensor], Metrics]:
         """Equations 4 (critic) and 13 (actor)."""

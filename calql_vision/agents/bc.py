@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from calql_vision.agents.agent import Agent
-from calql_vision.agents.config import AgentConfig, OnlineConfig
+from calql_vision.agents.config import AgentConfig, OnlineConfig, initial_std
 from calql_vision.agents.losses import regression_loss
 from calql_vision.agents.networks import GaussianActor
 from calql_vision.types import FeatureBatch, Metrics
@@ -19,6 +19,7 @@ class BCConfig(AgentConfig):
 
     name: str = "bc"
     label: str = "bc"
+    initial_std: float = initial_std()
     online: OnlineConfig = field(default_factory=lambda: OnlineConfig(updates_per_step=0.0))
 
 
@@ -29,9 +30,8 @@ class BC(Agent):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.actor = GaussianActor(
-            self.encoder_config.features, self.action_dim, self.config.hidden
-        )
+        config, width = self.config, self.encoder_config.features
+        self.actor = GaussianActor(width, self.action_dim, config.hidden, config.initial_std)
         self.add_slow_actor()
         self.to(self.device)
         seeing = [*self.acting_encoder.parameters(), *self.actor.parameters()]

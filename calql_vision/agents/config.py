@@ -73,6 +73,16 @@ class AgentConfig:
         return 0.0
 
 
+def initial_std() -> float:
+    """The option of every method whose policy is a Gaussian of one width for all states."""
+    return option(
+        1.0,
+        "std of the policy at the start, in every action dimension; the official 1 takes thousands "
+        "of updates to fall to that of demonstrations, and what is sampled until then fails",
+        within="[0.01, 1]",
+    )
+
+
 @dataclass
 class CriticConfig(AgentConfig):
     """What every algorithm with Q-functions needs."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from calql_vision.agents.agent import CriticAgent, critic_metrics
-from calql_vision.agents.config import CriticConfig
+from calql_vision.agents.config import CriticConfig, initial_std
 from calql_vision.agents.losses import expectile_loss, regression_loss, temporal_difference_loss
 from calql_vision.agents.networks import GaussianActor, mlp
 from calql_vision.configs import option
@@ -29,6 +29,7 @@ class IQLConfig(CriticConfig):
     max_weight: float = option(
         100.0, "largest weight of one transition in the actor's loss", within="(0, 1e6]"
     )
+    initial_std: float = initial_std()
     averaged_encoder: bool = option(False, "the target is V(s'), which the paper does not average")
 
 
@@ -43,7 +44,8 @@ class IQL(CriticAgent):
         self.add_optimizer("value", self.value.parameters(), self.config.critic_lr)
 
     def build_actor(self, features: int) -> GaussianActor:
-        return GaussianActor(features, self.action_dim, self.config.hidden)
+        config = self.config
+        return GaussianActor(features, self.action_dim, config.hidden, config.initial_std)
 
     def losses(self, batch: FeatureBatch) -> tuple[dict[str, Tensor], Metrics]:
         """Equations 5 (value), 6 (critic) and 7 (actor)."""

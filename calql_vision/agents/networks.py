@@ -191,20 +191,21 @@ class ClippedGaussian:
 class GaussianActor(nn.Module):
     """Features -> ClippedGaussian: tanh of the mean, one std per action dimension for all states.
 
-    The policy of the official IQL code. With `std` the width is that constant, no part of the
-    weights, and the actor is a deterministic one that explores with Gaussian noise, as TD3's.
+    The policy of the official IQL code, whose width is learnt and begins as `std`. With `fixed`
+    the width stays, no part of the weights, and the actor is a deterministic one that explores
+    with Gaussian noise, as TD3's.
     """
 
     def __init__(
-        self, features: int, actions: int, hidden: Sequence[int], std: float | None = None
+        self, features: int, actions: int, hidden: Sequence[int], std: float, fixed: bool = False
     ):
         super().__init__()
         self.body = mlp(features, hidden, actions)
-        if std is None:
-            self.log_std = nn.Parameter(torch.zeros(actions))
+        log_std = torch.full((actions,), math.log(std))
+        if fixed:
+            self.register_buffer("log_std", log_std, persistent=False)
         else:
-            constant = torch.full((actions,), math.log(std))
-            self.register_buffer("log_std", constant, persistent=False)
+            self.log_std = nn.Parameter(log_std)
 
     def forward(self, features: Tensor) -> ClippedGaussian:
         return ClippedGaussian(torch.tanh(self.body(features)), self.log_std.clamp(-5.0, 2.0))

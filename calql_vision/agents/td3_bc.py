@@ -46,7 +46,7 @@ class TD3BC(CriticAgent):
 
     def build_actor(self, features: int) -> GaussianActor:
         noise = self.config.exploration_noise
-        return GaussianActor(features, self.action_dim, self.config.hidden, noise)
+        return GaussianActor(features, self.action_dim, self.config.hidden, noise, fixed=True)
 
     def branch(self) -> object:
         return self.delayed
