@@ -10,6 +10,8 @@ from time import sleep
 
 import pytest
 
+from calql_vision.cli.signals import one_line
+
 SIZES = ("scale=smoke", "task.image_size=16", "task.horizon=12", "encoder.features=8",
          "algo.hidden=[16,16]", "algo.batch_size=8", "threads=1", "task.effort=1",
          "scale.updates=4000", "scale.log_every=1", "checkpoint_every=0")  # fmt: skip
@@ -93,3 +95,23 @@ with one_line():
 """
     run = subprocess.run([sys.executable, "-c", work], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr.strip()) == (143, "interrupted")
+
+
+def made_another_error() -> None:
+    """What code in C does that is interrupted in a callback of its own."""
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except KeyboardInterrupt as stop:
+        raise SystemError("returned a result with an exception set") from stop
+
+
+def test_an_interruption_that_comes_up_as_another_error_is_one_all_the_same(capsys):
+    with pytest.raises(SystemExit) as ended, one_line():
+        made_another_error()
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert capsys.readouterr().err == "\ninterrupted\n"
+
+
+def test_an_error_without_a_signal_is_an_error():
+    with pytest.raises(SystemError, match="of its own"), one_line():
+        raise SystemError("of its own")

@@ -26,12 +26,6 @@ def leave(number: int, frame: FrameType | None) -> NoReturn:
     os._exit(128 + number)
 
 
-def unwind(number: int, frame: FrameType | None) -> NoReturn:
-    """Where files are being written: everything open is closed on the way."""
-    sys.unraisablehook = again
-    raise Interruption(number)
-
-
 def again(unraisable: "sys.UnraisableHookArgs") -> None:
     """For what is raised in a destructor, which Python swallows: the interruption comes once more.
 
@@ -56,13 +50,25 @@ def handled_by(handler: Handler) -> Iterator[None]:
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """A block that unwinds, and then exits with 130 or 143."""
+    """A block that unwinds, everything open closed on the way, and then exits with 130 or 143.
+
+    Whatever comes up after a signal is the interruption: code in C makes other errors of it.
+    """
+    came: list[int] = []
+
+    def unwind(number: int, frame: FrameType | None) -> NoReturn:
+        sys.unraisablehook = again
+        came.append(number)
+        raise Interruption(number)
+
     try:
         with handled_by(unwind):
             yield
-    except Interruption as stop:
+    except (Exception, Interruption) as stop:
+        if not came:
+            raise
         print("\n" + "; ".join(["interrupted", *notes(stop)]), file=sys.stderr)
-        sys.exit(128 + stop.number)
+        sys.exit(128 + came[0])
 
 
 def notes(error: BaseException) -> list[str]:

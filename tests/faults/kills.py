@@ -117,7 +117,7 @@ def bad_end(code: int, number: int, place: Path) -> str | None:
     """A signal that can be caught ends in its exit code and without a traceback."""
     log = (place / LOG).read_text() if (place / LOG).exists() else ""
     if "Traceback" in log:
-        return f"a traceback: {log.splitlines()[-1]}"
+        return f"a traceback: {' | '.join(log.splitlines()[-6:])}"
     expected = (0, -number) if number == signal.SIGKILL else (0, 128 + number)
     refused = code == 1 and already_there(log)  # a kill before this one came too late
     return None if code in expected or refused else f"exit code {code}: {log[-200:]}"
