@@ -11,7 +11,7 @@ ONLINE = ("task.effort=1", "scale.updates=4000", "scale.online_steps=4000")
 RECORDING = ("task=robosuite/Lift", *ONLINE)
 PRECISE = ("scale.validation_episodes=100",)  # dips are told from chance; learning is the same
 SMALL = (*RECORDING, "task.image_size=48")
-BASELINES = ("cal_ql", "bc", "bc_rlpd", "rlpd", "iql", "awac", "cql")
+BASELINES = ("bc", "bc_rlpd", "rlpd", "iql", "awac", "cql")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ ROWS = [
         "recordings",
         "Five recordings of robosuite's own scripts, 48x48",
         recordings(1, 2, 3, 4, 5),
-        methods(*BASELINES),
+        {"cal_ql": ("algo=cal_ql", *PRECISE)} | methods(*BASELINES),
         (0,),
     ),
     Row(
@@ -117,8 +117,8 @@ ROWS = [
     ),
     Row(
         "robosuite",
-        "Scripted demonstrations of harder tasks of robosuite",
-        tasks("robosuite/Stack", "robosuite/PickPlaceCan"),
+        "Scripted demonstrations of harder tasks of robosuite, 48x48",
+        tasks("robosuite/Stack", "robosuite/PickPlaceCan", words=("task.image_size=48",)),
         methods("cal_ql"),
         (0,),
     ),
@@ -127,6 +127,8 @@ ROWS = [
         "The default without each of its parts",
         recordings(1) | tasks("lift_narrow", words=ONLINE),
         without(
+            cloning_alone="algo.q_weight=1",
+            averaged_actor="algo.averaged_actor=false",
             own_encoder="algo.own_actor_encoder=false",
             bound="algo.bounded_target=false",
             average="algo.averaged_encoder=false",
