@@ -1,6 +1,7 @@
 """One figure per claim: success online, a panel for each other method beside Cal-QL.
 
-Two methods to a panel: more lines and bands mix into something that nobody reads.
+Two methods to a panel: more lines and bands mix into something that nobody reads. Both of them on
+the same data with the same seeds; all of Cal-QL's runs have a panel where others have fewer.
 """
 
 import json
@@ -19,6 +20,7 @@ from calql_vision.figures.style import STYLE, WIDTH, Style, method_styles
 from calql_vision.runs.metrics import Curve
 
 REFERENCE = "cal_ql"
+Runs = dict[tuple[str, int], Curve]  # (data, seed) -> success
 COLUMNS = 3
 
 
@@ -56,29 +58,30 @@ def figure(row: Row, results: list[dict[str, Any]]) -> Figure:
     return figure
 
 
-def curves_of(results: list[dict[str, Any]], row: Row, data: list[str]) -> dict[str, list[Curve]]:
+def curves_of(results: list[dict[str, Any]], row: Row, data: list[str]) -> dict[str, Runs]:
     """Method -> its runs on these data."""
+    found = [r for r in results if r["data"] in data]
     return {
-        m: [online_curve(r) for r in results if r["method"] == m and r["data"] in data]
+        m: {(r["data"], r["seed"]): online_curve(r) for r in found if r["method"] == m}
         for m in row.methods
     }
 
 
-def panel_methods(curves: dict[str, list[Curve]]) -> list[str]:
-    """Who is drawn beside the reference; the reference alone where there is nobody else."""
+def panel_methods(curves: dict[str, Runs]) -> list[str]:
+    """Who is drawn beside the reference, after all of its runs where none of them has as many."""
     others = [method for method, found in curves.items() if found and method != REFERENCE]
-    return others or [REFERENCE] * bool(curves[REFERENCE])
+    most = max((len(curves[method]) for method in others), default=0)
+    return [REFERENCE] * (len(curves[REFERENCE]) > most) + others
 
 
-def draw_panel(
-    axis: Axes, method: str, curves: dict[str, list[Curve]], styles: dict[str, Style]
-) -> None:
-    if curves[REFERENCE]:
-        band = draw_mean(axis, REFERENCE, curves[REFERENCE], styles[REFERENCE])
+def draw_panel(axis: Axes, method: str, curves: dict[str, Runs], styles: dict[str, Style]) -> None:
+    beside = [curve for run, curve in curves[REFERENCE].items() if run in curves[method]]
+    if beside:
+        band = draw_mean(axis, REFERENCE, beside, styles[REFERENCE])
         colour = styles[REFERENCE].colour
         axis.fill_between(band.steps, band.low, band.high, color=colour, alpha=0.18, linewidth=0)
     if method != REFERENCE:
-        band = draw_mean(axis, method, curves[method], styles[method])
+        band = draw_mean(axis, method, list(curves[method].values()), styles[method])
         for edge in (band.low, band.high) if len(curves[method]) > 1 else ():
             axis.plot(band.steps, edge, color=styles[method].colour, linewidth=0.7)
     axis.set(ylim=(-0.02, 1.04))

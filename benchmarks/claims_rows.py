@@ -11,7 +11,7 @@ ONLINE = ("task.effort=1", "scale.updates=4000", "scale.online_steps=4000")
 RECORDING = ("task=robosuite/Lift", *ONLINE)
 PRECISE = ("scale.validation_episodes=100",)  # dips are told from chance; learning is the same
 SMALL = (*RECORDING, "task.image_size=48")
-BASELINES = ("bc", "bc_rlpd", "rlpd", "iql", "awac", "cql")
+BASELINES = ("bc", "bc_rlpd", "rlpd", "iql", "awac")
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class Row:
         ]
 
 
-def methods(*names: str) -> dict[str, tuple[str, ...]]:
-    return {name: (f"algo={name}",) for name in names}
+def methods(*names: str, words: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
+    return {name: (f"algo={name}", *words) for name in names}
 
 
 def without(**parts: str) -> dict[str, tuple[str, ...]]:
@@ -91,7 +91,7 @@ ROWS = [
         "recordings",
         "Five recordings of robosuite's own scripts, 48x48",
         recordings(1, 2, 3, 4, 5),
-        {"cal_ql": ("algo=cal_ql", *PRECISE)} | methods(*BASELINES),
+        methods("cal_ql", "cql", words=PRECISE) | methods(*BASELINES),
         (0,),
     ),
     Row(
