@@ -131,7 +131,7 @@ ROWS = [
             averaged_actor="algo.averaged_actor=false",
             own_encoder="algo.own_actor_encoder=false",
             bound="algo.bounded_target=false",
-            average="algo.averaged_encoder=false",
+            averaged_encoder="algo.averaged_encoder=false",
             warmup="algo.online.warmup_steps=0",
             penalty_end="algo.online.options.penalty_until=null",
             cloning_online="algo.online.options.cloning_weight=0",
