@@ -86,8 +86,8 @@ def prepare_data(cell: Cell, folder: Path) -> None:
         if cell.data.startswith("recordings"):
             record(path, folder)
         else:
-            task = next(word for word in cell.words if word.startswith("task="))
-            stage(folder, "collect", task, f"output={path}")
+            task = [word for word in cell.words if word.startswith(("task=", "task.image_size="))]
+            stage(folder, "collect", *task, f"output={path}")
 
 
 def record(path: Path, log: Path) -> None:
