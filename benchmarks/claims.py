@@ -86,8 +86,9 @@ def prepare_data(cell: Cell, folder: Path) -> None:
         if cell.data.startswith("recordings"):
             record(path, folder)
         else:
-            task = [word for word in cell.words if word.startswith(("task=", "task.image_size="))]
-            stage(folder, "collect", *task, f"output={path}")
+            wanted = ("task=", "task.image_size=", "task.noise=")
+            words = [word for word in cell.words if word.startswith(wanted)]
+            stage(folder, "collect", *words, f"output={path}")
 
 
 def record(path: Path, log: Path) -> None:
