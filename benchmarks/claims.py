@@ -86,8 +86,7 @@ def prepare_data(cell: Cell, folder: Path) -> None:
         if cell.data.startswith("recordings"):
             record(path, folder)
         else:
-            wanted = ("task=", "task.image_size=", "task.noise=")
-            words = [word for word in cell.words if word.startswith(wanted)]
+            words = [word for word in cell.words if word.startswith(("task=", "task.image_size="))]
             stage(folder, "collect", *words, f"output={path}")
 
 
