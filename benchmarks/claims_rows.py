@@ -11,7 +11,7 @@ ONLINE = ("task.effort=1", "scale.updates=4000", "scale.online_steps=4000")
 RECORDING = ("task=robosuite/Lift", *ONLINE)
 PRECISE = ("scale.validation_episodes=100",)  # dips are told from chance; learning is the same
 SMALL = (*RECORDING, "task.image_size=48")
-# An episode of these tasks takes 60 to 200 steps.
+# Episodes of 60 to 200 steps: the default of 2500 holds too few of them.
 HARDER = ("task.image_size=48", "scale.online_steps=5000")
 BASELINES = ("bc", "bc_rlpd", "rlpd", "iql", "awac")
 
