@@ -98,7 +98,7 @@ ROWS = [
     ),
     Row(
         "recordings_84",
-        "One such recording at 84x84, as docs/robomimic.md says, with no other option",
+        "One such recording at 84x84, by the words of docs/robomimic.md",
         recordings(1, words=(LIFT,)),
         methods("cal_ql"),
         (0, 1, 2),
