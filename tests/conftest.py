@@ -4,8 +4,9 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -140,26 +141,28 @@ def demonstrations(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def killing() -> Callable[..., object]:
-    """with killing(word, once): SIGKILL for our processes with that command line, as soon as
-    `once()` is true."""
+    """with killing(words, once): SIGKILL for our processes with such a word in their command line,
+    as soon as `once()` is true. Each word must find one."""
 
     @contextmanager
-    def kill(word: str, once: Callable[[], bool]) -> Iterator[None]:
-        found: list[int] = []
+    def kill(words: Sequence[str], once: Callable[[], bool]) -> Iterator[None]:
+        found: dict[str, list[int]] = {}
 
         def watch() -> None:
             until = monotonic() + 120
             while not once() and monotonic() < until:
                 sleep(0.02)
-            found.extend(process for process in descendants() if word in command_line(process))
-            for process in found:
+            running = {process: command_line(process) for process in descendants()}
+            for word in words:
+                found[word] = [process for process, line in running.items() if word in line]
+            for process in chain(*found.values()):
                 os.kill(process, signal.SIGKILL)
 
         watcher = threading.Thread(target=watch)
         watcher.start()
         yield
         watcher.join()
-        assert found, f"no {word} ran"
+        assert all(found.values()), f"not all of these ran: {found}"
 
     return kill
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,13 +72,6 @@ def test_a_failed_cell_is_told_and_the_others_are_done(cluster, workplace, capsy
     assert "episodes=0" in errors
 
 
-def wait_for(path: Path, seconds: float = 120) -> None:
-    until = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < until, path
-        time.sleep(0.05)
-
-
 @pytest.fixture(scope="module")
 def unbroken(data, tmp_path_factory) -> int:
     """The weights of a run that nobody disturbs, as a checksum."""
@@ -86,11 +80,15 @@ def unbroken(data, tmp_path_factory) -> int:
     return Checkpoint.load(folder / "pretrain/checkpoint.pt").checksum()
 
 
+def a_few_rows(metrics: Path) -> Callable[[], bool]:
+    """Whether the file has some, so that a run is under way and not at its end."""
+    return lambda: metrics.exists() and metrics.read_text().count("\n") > 3
+
+
 def test_a_cell_whose_process_dies_is_started_again_and_goes_on(
     cluster, workplace, data, unbroken, killing
 ):
-    metrics = Path("here/metrics.csv").resolve()
-    with killing("ray::run_cell", lambda: metrics.exists() and metrics.read_text().count("\n") > 3):
+    with killing(["ray::run_cell"], a_few_rows(Path("here/metrics.csv").resolve())):
         call("pretrain", *RAY, *TRAIN, "scale.updates=60", data, "output=here")
     (log,) = Path(".hydra").rglob("*.log")
     assert log.read_text().count("$ calql-vision pretrain") == 2
@@ -98,16 +96,18 @@ def test_a_cell_whose_process_dies_is_started_again_and_goes_on(
     assert Checkpoint.load(Path("here/checkpoint.pt")).checksum() == unbroken
 
 
-def test_a_sweep_whose_driver_dies_goes_on_with_the_same_command(workplace, data, unbroken):
+def test_a_sweep_that_is_killed_goes_on_with_the_same_command(workplace, data, unbroken, killing):
+    """Its cell, too: Ray ends that of a dead driver only seconds later, when it may be done."""
     words = [*RAY, "hydra.launcher.cores=1", *TRAIN, "scale.updates=60", data, "output=here"]
     command = [sys.executable, "-m", "calql_vision", "pretrain", *words]
     environment = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"}
-    driver = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-    wait_for(Path("here/state.pt"))
-    driver.send_signal(signal.SIGKILL)
-    driver.wait()
+    rows = a_few_rows(Path("here/metrics.csv").resolve())
+    with killing(["launcher=ray", "ray::run_cell"], rows):
+        killed = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
+    assert killed.returncode == -signal.SIGKILL
     again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
+    assert "pretrain: resumes at update" in max(Path(".hydra").rglob("*.log")).read_text()
     assert Checkpoint.load(Path("here/checkpoint.pt")).checksum() == unbroken
 
 

@@ -128,7 +128,7 @@ def learn_something(agent) -> None:
 
 def test_a_dead_worker_costs_an_episode_run_again(fine_tuned, data, tmp_path, killing):
     words = ("rollouts.lag=2", *ENGINES["ray"])
-    with killing("ray::_Actor", (tmp_path / "here/state.pt").exists):
+    with killing(["ray::_Actor"], (tmp_path / "here/state.pt").exists):
         train(tmp_path, data, *words)
     assert_same_run(fine_tuned(*words), tmp_path / "here")
 
