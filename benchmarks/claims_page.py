@@ -18,8 +18,9 @@ Success is counted over 100 fresh episodes with Wilson's 95 % interval; "first, 
 the first and the least of the periodic evaluations of fine-tuning, with the episodes of each;
 regret is the mean of 1 - success over the online episodes, exploration included. Settings were
 chosen on seeds and recordings from 100 on; what made us choose anew was seen on reported ones
-three times: the floor of the penalty on recordings_48/1, reach's steps on its seeds 0 and 1,
-Stack's noise on its seed 0 ([Results](../results.md)). A cell that is not there was not run.
+four times: the floor of the penalty on recordings_48/1, reach's steps on its seeds 0 and 1, push's
+on its three, Stack's noise on its seed 0 ([Results](../results.md)). A cell that is not there was
+not run.
 """
 
 VALIDATION = "scale.validation_episodes="
