@@ -90,6 +90,7 @@ def what_a_rank_does(folder: Path) -> None:
             if label == "resumed":
                 interrupt(stage, config(name, *words))
             stage.run(config(name, *words))
+            torch.distributed.barrier()  # the next stage looks for what rank 0 writes
 
 
 def interrupt(stage, settings) -> None:
