@@ -11,8 +11,8 @@ ONLINE = ("task.effort=1", "scale.updates=4000", "scale.online_steps=4000")
 LIFT = "task=robosuite/Lift"
 PRECISE = ("scale.validation_episodes=100",)  # dips are told from chance; learning is the same
 SMALL = (LIFT, *ONLINE, "task.image_size=48")
-# Episodes of 60 to 200 steps: the default of 2500 holds too few of them.
-LONGER = ("scale.online_steps=5000",)
+LONGER = ("scale.online_steps=5000",)  # twice the default
+# Episodes of 60 to 200 steps: the default of 2500 steps holds too few of them.
 HARDER = ("task.image_size=48", *LONGER)
 BASELINES = ("bc", "bc_rlpd", "rlpd", "iql", "awac", "wsrl", "td3_bc")
 
